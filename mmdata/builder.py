@@ -1,0 +1,141 @@
+"""`CorpusBuilder`: what a corpus's builder.py derives from. It says two things: which items
+the source holds, and how one item becomes one record. The engine does the rest."""
+
+import inspect
+import logging
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import datasets
+import pyarrow as pa
+
+from mmdata.schemas import Id, Image, Picture, Record
+
+from .corpus import Corpus
+from .errors import Reject, SourceError
+from .findings import Finding
+from .images import Decode
+from .rows import Accepted, RowMaker
+from .sources import Listing, SourceFile, open_source, read_ahead
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What becomes one row: an id, a split, and the files and values it is made of."""
+
+    id: str
+    split: str
+    files: Mapping[str, SourceFile] = field(default_factory=dict)
+    """By the name of the picture's field, or any name that `record` knows."""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Values that the listing alone gives: the class in a folder's name, a CSV's row."""
+
+    @property
+    def place(self) -> str:
+        """Where in the source it is, for messages."""
+        return next((f.path for f in self.files.values()), self.id)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(f.size for f in self.files.values())
+
+
+class CorpusBuilder(datasets.ArrowBasedBuilder):
+    """Turns a source into records. `mmdata build` runs it in parallel into a release.
+
+    It is an ordinary `datasets` builder too:
+
+        skin = Skin(data_dir="extracted_data")
+        skin.download_and_prepare(); ds = skin.as_dataset()
+        stream = skin.as_streaming_dataset()
+    """
+
+    schema: ClassVar[type[Record]]
+    layout: ClassVar[str] = "files that the builder knows"
+    """What the source should look like, for the message when nothing in it fits."""
+
+    def items(self, listing: Listing) -> Iterator[Item | Finding]:
+        """What the source holds, from names alone; no byte is read. Findings are passed on."""
+        raise NotImplementedError
+
+    def record(self, item: Item, files: Mapping[str, bytes]) -> Record | dict[str, Any]:
+        """One item as one record. Runs in a worker process.
+
+        By default: `item.id`, `item.data`, and each file under the name of an Image field.
+
+        Args:
+            item: as `items` gave it.
+            files: the bytes of `item.files`, by the same names.
+
+        Raises:
+            Reject: this row is not to be; the reason is kept.
+        """
+        pictures = {
+            name: Picture(path=item.files[name].path, bytes=files[name])
+            for name in self.schema.marked(Image)
+            if name in item.files
+        }
+        return {next(iter(self.schema.marked(Id))): item.id, **item.data, **pictures}
+
+    # The ordinary `datasets` way.
+
+    def __init__(self, *, data_dir: str | Path | None = None, decode: Decode = "full", **kwargs: Any):
+        self.corpus = Corpus(Path(inspect.getfile(type(self))).parent)
+        self.decode = decode
+        if data_dir is not None:
+            # datasets does not notice a changed source by itself: its cache key is the hash given here.
+            source = open_source(data_dir)
+            data_dir = source.url
+            self._listing = Listing.of(source, sqlite3.connect(":memory:", check_same_thread=False))
+            kwargs.setdefault("hash", self._listing.digest()[:16] + self.corpus.code_digest()[:16])
+        super().__init__(dataset_name=self.corpus.name, data_dir=data_dir, **kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_listing"}
+
+    def _info(self) -> datasets.DatasetInfo:
+        return datasets.DatasetInfo(
+            description=inspect.getdoc(type(self)) or "",
+            features=self.corpus.features,
+            license=str(self.corpus.card.get("license", "")),
+        )
+
+    def _split_generators(self, dl_manager: Any) -> list[datasets.SplitGenerator]:
+        if self.config.data_dir is None:
+            raise SourceError(f'{type(self).__name__} needs its source: {type(self).__name__}(data_dir="…")')
+        splits: dict[str, list[Item]] = {}
+        for item in self.items(self._listing):
+            if isinstance(item, Item):
+                splits.setdefault(item.split, []).append(item)
+            else:
+                logger.warning("%s", item.message)
+        if not splits:
+            raise SourceError(f"{self.config.data_dir}: nothing fits {self.layout}")
+        return [datasets.SplitGenerator(name=s, gen_kwargs={"items": found}) for s, found in splits.items()]
+
+    def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:  # type: ignore[override]
+        maker = RowMaker(self, self.corpus, self.decode)
+        source = open_source(self.config.data_dir)
+        seen: set[str] = set()
+        batch: list[dict[str, Any]] = []
+        for number, (item, files) in enumerate(
+            zip(items, read_ahead(source, (tuple(i.files.values()) for i in items)), strict=True)
+        ):
+            made = maker.make(item, files)
+            if isinstance(made, Accepted) and item.id not in seen:
+                seen.add(item.id)
+                batch.append(made.row)
+            else:
+                why = made if isinstance(made, Reject) else f"the id {item.id!r} came before"
+                logger.warning("rejected %s: %s", item.place, why)
+            if len(batch) >= 100:
+                yield number, pa.Table.from_pylist(batch, schema=self.corpus.features.arrow_schema)
+                batch = []
+        if batch:
+            yield len(items), pa.Table.from_pylist(batch, schema=self.corpus.features.arrow_schema)

@@ -1,0 +1,139 @@
+"""A corpus folder: where its builder, labels and card are. The folder is the registration."""
+
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import CorpusError
+from .labels import LabelMap, read_label_maps
+from .strict import parse_yaml, read_text
+
+if TYPE_CHECKING:
+    import datasets
+
+    from mmdata.schemas import Record
+
+    from .builder import CorpusBuilder
+
+HOME = Path(__file__).parent / "dataset_builders"
+if not HOME.is_dir():  # A checkout keeps the folder beside the package.
+    HOME = Path(__file__).parent.parent / "dataset_builders"
+
+
+class Corpus:
+    """One corpus, by the path of its folder.
+
+    Raises:
+        CorpusError: the folder has no builder.py, or what is in it is wrong.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).expanduser().absolute()
+        self.name = self.folder.name
+        if not (self.folder / "builder.py").is_file():
+            choices = ", ".join(str(found) for found in corpora_in(self.folder, self.folder.parent, HOME))
+            raise CorpusError(
+                f"{folder}: not a corpus folder (it has no builder.py). "
+                f"Corpora found: {choices or 'none'}. Make one with `mmdata new NAME`"
+            )
+
+    @cached_property
+    def builder(self) -> "type[CorpusBuilder]":
+        """The one CorpusBuilder subclass that builder.py defines."""
+        from .builder import CorpusBuilder
+
+        path = self.folder / "builder.py"
+        # The name tells two folders of one name apart, and is the same in every worker.
+        name = f"mmdata_corpus_{re.sub(r'[^0-9a-zA-Z]', '_', self.name)}_{sha256(str(path).encode()).hexdigest()[:8]}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec and spec.loader
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[name]
+            line = _line_in(error, path)
+            raise CorpusError(f"{path}{line}: {type(error).__name__}: {error}") from error
+        found = [
+            kind
+            for kind in vars(module).values()
+            if inspect.isclass(kind) and issubclass(kind, CorpusBuilder) and kind.__module__ == name
+        ]
+        if len(found) != 1:
+            raise CorpusError(
+                f"{path}: {len(found)} classes derive from CorpusBuilder; it should define exactly one"
+            )
+        return found[0]
+
+    @property
+    def schema(self) -> "type[Record]":
+        return self.builder.schema
+
+    @cached_property
+    def labels(self) -> dict[str, LabelMap]:
+        path = self.folder / "labels.yaml"
+        return read_label_maps(path) if path.exists() else {}
+
+    @cached_property
+    def features(self) -> "datasets.Features":
+        from .features import features_of
+
+        return features_of(self.schema, self.labels)
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """The YAML at the head of README.md."""
+        path = self.folder / "README.md"
+        parts = read_text(path).split("---\n", 2)
+        if len(parts) != 3 or parts[0].strip():
+            raise CorpusError(f"{path}: the dataset card must begin with YAML between two lines of ---")
+        card = parse_yaml(parts[1], str(path))
+        if not isinstance(card, dict):
+            raise CorpusError(f"{path}: the YAML between the --- lines must be `key: value` lines")
+        return card
+
+    @property
+    def sample_config(self) -> dict[str, Any]:
+        """The card's `sample` config, which must come first and whose files must exist."""
+        configs = self.card.get("configs") or [{}]
+        if configs[0].get("config_name") != "sample":
+            raise CorpusError(
+                f"{self.folder / 'README.md'}: the first of `configs:` must be `config_name: sample`, "
+                "so that a fresh clone loads. `mmdata build FOLDER --sample` writes its files"
+            )
+        return dict(configs[0])
+
+    def code_digest(self) -> str:
+        """Of everything besides the source that decides what the rows are: code and labels."""
+        package = Path(__file__).parent
+        schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
+        paths = [*package.glob("*.py"), *schemas.glob("*.py"), *self.folder.glob("*.py"), self.folder / "labels.yaml"]
+        total = sha256()
+        for path in sorted(paths):
+            if path.exists():
+                total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        return total.hexdigest()
+
+
+def corpora_in(*roots: Path) -> Iterator[Path]:
+    """The corpus folders right below any of these folders, each once."""
+    seen = set()
+    for root in roots:
+        for found in sorted(root.glob("*/builder.py")):
+            if found.parent.resolve() not in seen:
+                seen.add(found.parent.resolve())
+                yield found.parent
+
+
+def _line_in(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}"
+    lines = [frame.lineno for frame in inspect.getinnerframes(error.__traceback__) if frame.filename == str(path)]  # type: ignore[arg-type]
+    return f", line {lines[-1]}" if lines else ""

@@ -1,0 +1,183 @@
+"""What a build or a check noticed, and the checks that look over all rows at once."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from mmdata.schemas import Group, Record
+
+from .names import printable
+
+PLACES_KEPT = 5
+
+
+class Finding(BaseModel):
+    """One thing that a person should know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    level: Literal["warning", "error"]
+    check: str
+    """Which check found it, such as "leak"."""
+    message: str
+    places: list[str] = []
+    """Where, the first few."""
+    count: int = 1
+    """How many times."""
+
+    @classmethod
+    def warning(cls, check: str, message: str, places: Sequence[str] = (), count: int = 1) -> "Finding":
+        return cls(level="warning", check=check, message=message, places=_shown(places), count=count)
+
+    @classmethod
+    def error(cls, check: str, message: str, places: Sequence[str] = (), count: int = 1) -> "Finding":
+        return cls(level="error", check=check, message=message, places=_shown(places), count=count)
+
+
+def _shown(places: Sequence[str]) -> list[str]:
+    return [printable(p) for p in places[:PLACES_KEPT]]
+
+
+def check_rows(db: sqlite3.Connection, schema: type[Record], classes: dict[str, list[str]]) -> Iterator[Finding]:
+    """Leaks, contradictions and confounders over the accepted rows.
+
+    Args:
+        db: the build's plan; `accepted(seq, split, place)` and
+            `facts(seq, kind, field, value)` with kind bytes, look, group, label or note.
+        schema: whose Group markers say what may cross splits.
+        classes: label field → class names, in order.
+    """
+    yield from _leaks(db, "bytes", "the same picture, byte for byte,")
+    yield from _leaks(db, "look", "the same-looking picture (equal perceptual hash)")
+    for field, group in schema.marked(Group).items():
+        if group.one_split:
+            yield from _leaks(db, "group", f"the same {field}", field)
+        else:
+            for label in classes:
+                yield from _confounder(db, label, field)
+    for label in classes:
+        yield from _contradictions(db, label)
+    yield from _notes(db)
+
+
+def _leaks(db: sqlite3.Connection, kind: str, what: str, field: str | None = None) -> Iterator[Finding]:
+    # Looks that come from equal bytes are already said by the check on bytes.
+    same_bytes = (
+        "AND (SELECT COUNT(DISTINCT b.value) FROM facts b WHERE b.kind = 'bytes' AND b.seq IN "
+        "(SELECT o.seq FROM facts o WHERE o.kind = f.kind AND o.value = f.value)) > 1"
+        if kind == "look"
+        else ""
+    )
+    query = f"""
+        SELECT f.value, GROUP_CONCAT(DISTINCT r.split), COUNT(*),
+               MIN(r.place) FILTER (WHERE r.split = (SELECT MIN(split) FROM accepted)) AS low, MAX(r.place)
+        FROM facts f JOIN accepted r USING (seq)
+        WHERE f.kind = ? AND (? IS NULL OR f.field = ?)
+        GROUP BY f.field, f.value HAVING COUNT(DISTINCT r.split) > 1 {same_bytes}"""  # noqa: S608
+    found = rows = 0
+    shown: list[tuple[str, str]] = []
+    for value, _, count, _, _ in db.execute(query, (kind, field, field)):
+        found, rows = found + 1, rows + count
+        if len(shown) < PLACES_KEPT:
+            shown.append((value, _one_of_each_split(db, kind, field, value)))
+    if found:
+        value, where = shown[0]
+        name = f" ({value})" if kind == "group" else ""
+        more = f"; {found} such cases, {rows} rows" if found > 1 else ""
+        yield Finding.error(
+            "leak",
+            f"{what}{name} is in more than one split: {where}{more}. "
+            "A score on these rows says nothing: move or remove one side",
+            [where for _, where in shown],
+            found,
+        )
+
+
+def _one_of_each_split(db: sqlite3.Connection, kind: str, field: str | None, value: str) -> str:
+    rows = db.execute(
+        """SELECT r.split, MIN(r.place) FROM facts f JOIN accepted r USING (seq)
+           WHERE f.kind = ? AND (? IS NULL OR f.field = ?) AND f.value = ? GROUP BY r.split ORDER BY MIN(seq)""",
+        (kind, field, field, value),
+    )
+    return " and ".join(f"{split} {printable(place)}" for split, place in rows)
+
+
+def _contradictions(db: sqlite3.Connection, label: str) -> Iterator[Finding]:
+    query = """
+        SELECT f.value, COUNT(*) FROM facts f JOIN facts l ON l.seq = f.seq AND l.kind = 'label' AND l.field = ?
+        WHERE f.kind = 'bytes' GROUP BY f.value HAVING COUNT(DISTINCT l.value) > 1"""
+    found = db.execute(query, (label,)).fetchall()
+    if found:
+        places = [_both_labels(db, label, value) for value, _ in found[:PLACES_KEPT]]
+        more = f"; {len(found)} such pictures" if len(found) > 1 else ""
+        yield Finding.error(
+            "two labels",
+            f"the same picture has more than one {label}: {places[0]}{more}. Remove the wrong file",
+            places,
+            len(found),
+        )
+
+
+def _both_labels(db: sqlite3.Connection, label: str, value: str) -> str:
+    rows = db.execute(
+        """SELECT l.value, MIN(r.place) FROM facts f JOIN accepted r USING (seq)
+           JOIN facts l ON l.seq = f.seq AND l.kind = 'label' AND l.field = ?
+           WHERE f.kind = 'bytes' AND f.value = ? GROUP BY l.value ORDER BY MIN(f.seq)""",
+        (label, value),
+    )
+    return " and ".join(f"{name} ({printable(place)})" for name, place in rows)
+
+
+def _confounder(db: sqlite3.Connection, label: str, field: str) -> Iterator[Finding]:
+    """Whether the group gives the class away: Goodman and Kruskal's lambda of label given group.
+
+    lambda = (share right when guessing each group's commonest class - share of the commonest
+    class) / (1 - share of the commonest class): 0 tells nothing, 1 tells all. Source:
+    L. A. Goodman, W. H. Kruskal, JASA 49 (1954) 732-764.
+    """
+    cells = db.execute(
+        """SELECT l.value, g.value, COUNT(*) FROM facts l JOIN facts g ON g.seq = l.seq
+           WHERE l.kind = 'label' AND l.field = ? AND g.kind = 'group' AND g.field = ? GROUP BY 1, 2""",
+        (label, field),
+    ).fetchall()
+    total = sum(n for _, _, n in cells)
+    groups, by_class = {g for _, g, _ in cells}, _sums((c, n) for c, _, n in cells)
+    if len(groups) < 2 or len(by_class) < 2 or total < 2 * len(groups):
+        return
+    best = {g: max(n for _, h, n in cells if h == g) for g in groups}
+    guess, base = sum(best.values()) / total, max(by_class.values()) / total
+    strength = (guess - base) / (1 - base)
+    if strength < 0.2:
+        return
+    only = {
+        c: next(g for d, g, _ in cells if d == c) for c in by_class if sum(d == c for d, _, _ in cells) == 1
+    }
+    alone = "; ".join(f"{c} only {g}" for c, g in sorted(only.items()))
+    yield Finding.warning(
+        "confounder",
+        f"{field} gives {label} away: guessing from {field} alone is right for {guess:.0%} of the rows, "
+        f"the commonest class for {base:.0%} (lambda {strength:.2f})" + (f"; {alone}" if alone else ""),
+        [f"{c} × {g}: {n}" for c, g, n in sorted(cells, key=lambda cell: -cell[2])],
+    )
+
+
+def _sums(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for key, n in pairs:
+        sums[key] = sums.get(key, 0) + n
+    return sums
+
+
+def _notes(db: sqlite3.Connection) -> Iterator[Finding]:
+    query = """SELECT f.field, f.value, COUNT(*), MIN(r.place) FROM facts f JOIN accepted r USING (seq)
+               WHERE f.kind = 'note' GROUP BY 1, 2 ORDER BY MIN(seq)"""
+    for field, value, count, place in db.execute(query):
+        many = f" and {count - 1} more" if count > 1 else ""
+        yield Finding.warning("picture", f"{field} of {printable(place)}{many}: {value}", [place], count)
+
+
+def dump(findings: Iterable[Finding]) -> str:
+    return json.dumps([f.model_dump() for f in findings], ensure_ascii=False)

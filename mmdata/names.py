@@ -1,0 +1,41 @@
+"""File names as people meant them: NFC, and Korean that a zip tool garbled."""
+
+import os
+import unicodedata
+
+
+def readable(raw: str) -> str:
+    """The name in NFC, with CP949 bytes read as Korean.
+
+    Windows zips store Korean names as CP949 bytes without saying so. Unpacked on Linux they
+    come as undecodable bytes (surrogates) or, from tools that assume CP437, as box-drawing
+    letters (건선 → ░╟╝▒). Both are turned back; macOS's decomposed Hangul (NFD) is composed.
+    A name that fits none of these is returned as it is, in NFC.
+    """
+    return unicodedata.normalize("NFC", _from_cp949(raw))
+
+
+def is_garbled(raw: str) -> bool:
+    """Whether `readable` had to decode the name anew (NFD alone does not count)."""
+    return _from_cp949(raw) != raw
+
+
+def printable(text: str) -> str:
+    """The text on one line: control letters and undecodable bytes escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _from_cp949(raw: str) -> str:
+    return "/".join(_part_from_cp949(part) for part in raw.split("/"))
+
+
+def _part_from_cp949(part: str) -> str:
+    try:
+        if any("\udc80" <= c <= "\udcff" for c in part):
+            return os.fsencode(part).decode("cp949")
+        # Lead bytes of common Hangul (B0–C8) are all box drawing in CP437, which no real name holds.
+        if any("\u2500" <= c <= "\u259f" for c in part):
+            return part.encode("cp437").decode("cp949")
+    except UnicodeError:
+        pass
+    return part

@@ -1,0 +1,134 @@
+"""From an item and its bytes to a validated row, or to the reason why not. Pure: no disk here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from mmdata.schemas import Group, Id, Image, Label, Picture, Record
+
+from .errors import FileProblem, Reject
+from .images import Decode, ImageCheck, check_image
+
+if TYPE_CHECKING:
+    from .builder import CorpusBuilder, Item
+    from .corpus import Corpus
+
+Fact = tuple[str, str, str]
+"""(kind, field, value) of one row, for the checks over all rows: bytes, look, label, group, note."""
+
+
+@dataclass(slots=True)
+class Accepted:
+    """A validated row, ready for Arrow."""
+
+    row: dict[str, Any]
+    facts: list[Fact]
+    size: int
+    """Bytes of its pictures, near enough to the row's size."""
+
+
+@dataclass(slots=True)
+class RowMaker:
+    """Makes rows of one corpus.
+
+    Args:
+        recall: gives the known check of a picture by sha256, or None. Checks made anew are
+            left in `checked`.
+    """
+
+    builder: "CorpusBuilder"
+    corpus: "Corpus"
+    decode: Decode
+    recall: Callable[[str], ImageCheck | None] = lambda digest: None
+    checked: dict[str, ImageCheck] = field(default_factory=dict)
+    decoded: int = 0
+
+    def make(self, item: "Item", files: Sequence[bytes | FileProblem]) -> Accepted | Reject:
+        """One row, or why there is none. Errors in the builder's own code are raised."""
+        try:
+            return self._make(item, files)
+        except Reject as reason:
+            return reason
+
+    def _make(self, item: "Item", files: Sequence[bytes | FileProblem]) -> Accepted:
+        named: dict[str, bytes] = {}
+        for (name, file), data in zip(item.files.items(), files, strict=True):
+            if isinstance(data, FileProblem):
+                raise Reject("unreadable file", field=name, value=file.path, reason=str(data))
+            named[name] = data
+        schema = self.corpus.schema
+        try:
+            made = self.builder.record(item, named)
+            record = made if isinstance(made, Record) else schema.model_validate(made)
+        except ValidationError as error:
+            raise _rejected(error) from None
+        id_field = next(iter(schema.marked(Id)))
+        if getattr(record, id_field) != item.id:
+            raise Reject(
+                "changed id",
+                field=id_field,
+                value=getattr(record, id_field),
+                reason=f"record() gave another id than items() ({item.id!r}); keep item.id",
+            )
+        facts: list[Fact] = []
+        row = {name: self._value(name, getattr(record, name), facts) for name in schema.model_fields}
+        facts += [
+            ("group", name, str(value))
+            for name in schema.marked(Group)
+            if (value := getattr(record, name)) is not None
+        ]
+        return Accepted(row, facts, sum(map(len, named.values())))
+
+    def _value(self, name: str, value: Any, facts: list[Fact]) -> Any:
+        markers = self.corpus.schema.model_fields[name].metadata
+        for marker in markers:
+            if value is None:
+                break
+            if isinstance(marker, Label):
+                return self._each(value, lambda v: self._label(name, v, marker, facts))
+            if isinstance(marker, Image):
+                return self._each(value, lambda v: self._picture(name, v, marker, facts))
+        return _plain(value)
+
+    @staticmethod
+    def _each(value: Any, convert: Callable[[Any], Any]) -> Any:
+        return [convert(v) for v in value] if isinstance(value, list) else convert(value)
+
+    def _label(self, name: str, value: str, marker: Label, facts: list[Fact]) -> int:
+        labels = self.corpus.labels[marker.map or name]
+        index = labels.index(value)
+        facts.append(("label", name, labels.names[index]))
+        return index
+
+    def _picture(self, name: str, picture: Picture, marker: Image, facts: list[Fact]) -> dict[str, Any]:
+        digest = sha256(picture.bytes).hexdigest()
+        check = self.checked.get(digest) or self.recall(digest)
+        if check is None:
+            check = self.checked[digest] = check_image(picture.bytes, self.decode, marker.mode)
+            self.decoded += 1
+        if check.kind:
+            raise Reject(check.kind, field=name, value=picture.path, reason=check.reason)
+        facts.append(("bytes", name, digest))
+        if check.look:
+            facts.append(("look", name, check.look))
+        facts += [("note", name, note) for note in check.notes]
+        return {"bytes": picture.bytes, "path": picture.path}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return getattr(value, "value", value)  # An Enum's value.
+
+
+def _rejected(error: ValidationError) -> Reject:
+    first = error.errors()[0]
+    name = ".".join(map(str, first["loc"])) or "record"
+    more = f" ({error.error_count()} such faults in this row)" if error.error_count() > 1 else ""
+    value = None if first["type"] == "missing" else first["input"]
+    return Reject("invalid value", field=name, value=value, reason=f"{name}: {first['msg']}, got {value!r:.80}{more}")
