@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
@@ -59,8 +60,7 @@ class Corpus:
             spec.loader.exec_module(module)
         except Exception as error:
             del sys.modules[name]
-            line = _line_in(error, path)
-            raise CorpusError(f"{path}{line}: {type(error).__name__}: {error}") from error
+            raise self.blame(error, "importing it") from error
         found = [
             kind
             for kind in vars(module).values()
@@ -110,11 +110,22 @@ class Corpus:
             )
         return dict(configs[0])
 
+    def blame(self, error: Exception, doing: str) -> CorpusError:
+        """A fault of builder.py's own code, as one line that names the place."""
+        path = str(self.folder / "builder.py")
+        if isinstance(error, SyntaxError):
+            line = error.lineno
+        else:
+            frames = traceback.extract_tb(error.__traceback__)
+            line = next((f.lineno for f in reversed(frames) if f.filename == path), None)
+        at = f", line {line}" if line else ""
+        return CorpusError(f"{path}{at}: {type(error).__name__}: {error} (while {doing})")
+
     def code_digest(self) -> str:
         """Of everything besides the source that decides what the rows are: code and labels."""
         package = Path(__file__).parent
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
-        paths = [*package.glob("*.py"), *schemas.glob("*.py"), *self.folder.glob("*.py"), self.folder / "labels.yaml"]
+        paths = [*package.glob("*.py"), *package.glob("verbs/*.py"), *schemas.glob("*.py"), *self.folder.glob("*.py"), self.folder / "labels.yaml"]
         total = sha256()
         for path in sorted(paths):
             if path.exists():
@@ -130,10 +141,3 @@ def corpora_in(*roots: Path) -> Iterator[Path]:
             if found.parent.resolve() not in seen:
                 seen.add(found.parent.resolve())
                 yield found.parent
-
-
-def _line_in(error: Exception, path: Path) -> str:
-    if isinstance(error, SyntaxError):
-        return f", line {error.lineno}"
-    lines = [frame.lineno for frame in inspect.getinnerframes(error.__traceback__) if frame.filename == str(path)]  # type: ignore[arg-type]
-    return f", line {lines[-1]}" if lines else ""

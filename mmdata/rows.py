@@ -35,16 +35,15 @@ class RowMaker:
     """Makes rows of one corpus.
 
     Args:
-        recall: gives the known check of a picture by sha256, or None. Checks made anew are
+        recall: gives the known check of a picture by sha256 and mode, or None. Checks made anew are
             left in `checked`.
     """
 
     builder: "CorpusBuilder"
     corpus: "Corpus"
     decode: Decode
-    recall: Callable[[str], ImageCheck | None] = lambda digest: None
-    checked: dict[str, ImageCheck] = field(default_factory=dict)
-    decoded: int = 0
+    recall: Callable[[str, str | None], ImageCheck | None] = lambda digest, mode: None
+    checked: dict[tuple[str, str | None], ImageCheck] = field(default_factory=dict)
 
     def make(self, item: "Item", files: Sequence[bytes | FileProblem]) -> Accepted | Reject:
         """One row, or why there is none. Errors in the builder's own code are raised."""
@@ -60,11 +59,7 @@ class RowMaker:
                 raise Reject("unreadable file", field=name, value=file.path, reason=str(data))
             named[name] = data
         schema = self.corpus.schema
-        try:
-            made = self.builder.record(item, named)
-            record = made if isinstance(made, Record) else schema.model_validate(made)
-        except ValidationError as error:
-            raise _rejected(error) from None
+        record = self._record(item, named)
         id_field = next(iter(schema.marked(Id)))
         if getattr(record, id_field) != item.id:
             raise Reject(
@@ -74,7 +69,7 @@ class RowMaker:
                 reason=f"record() gave another id than items() ({item.id!r}); keep item.id",
             )
         facts: list[Fact] = []
-        row = {name: self._value(name, getattr(record, name), facts) for name in schema.model_fields}
+        row = self._struct(record, "", facts)
         facts += [
             ("group", name, str(value))
             for name in schema.marked(Group)
@@ -82,33 +77,49 @@ class RowMaker:
         ]
         return Accepted(row, facts, sum(map(len, named.values())))
 
-    def _value(self, name: str, value: Any, facts: list[Fact]) -> Any:
-        markers = self.corpus.schema.model_fields[name].metadata
-        for marker in markers:
-            if value is None:
-                break
-            if isinstance(marker, Label):
-                return self._each(value, lambda v: self._label(name, v, marker, facts))
-            if isinstance(marker, Image):
-                return self._each(value, lambda v: self._picture(name, v, marker, facts))
-        return _plain(value)
+    def _struct(self, model: BaseModel, at: str, facts: list[Fact]) -> dict[str, Any]:
+        return {
+            name: self._value(at + name, getattr(model, name), field.metadata, facts)
+            for name, field in type(model).model_fields.items()
+        }
 
-    @staticmethod
-    def _each(value: Any, convert: Callable[[Any], Any]) -> Any:
-        return [convert(v) for v in value] if isinstance(value, list) else convert(value)
+    def _value(self, name: str, value: Any, markers: Sequence[Any], facts: list[Fact]) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, list):
+            return [self._value(name, v, markers, facts) for v in value]
+        for marker in markers:
+            if isinstance(marker, Label):
+                return self._label(name, value, marker, facts)
+            if isinstance(marker, Image):
+                return self._picture(name, value, marker, facts)
+        if isinstance(value, BaseModel):
+            return self._struct(value, f"{name}.", facts)
+        return getattr(value, "value", value)  # An Enum's value.
+
+    def _record(self, item: "Item", named: dict[str, bytes]) -> Record:
+        try:
+            made = self.builder.record(item, named)
+            return made if isinstance(made, Record) else self.corpus.schema.model_validate(made)
+        except ValidationError as error:
+            raise _rejected(error) from None
+        except Reject:
+            raise
+        except Exception as error:
+            raise self.corpus.blame(error, f"record() of {item.place}") from error
 
     def _label(self, name: str, value: str, marker: Label, facts: list[Fact]) -> int:
-        labels = self.corpus.labels[marker.map or name]
+        labels = self.corpus.labels[marker.map or name.rsplit(".", 1)[-1]]
         index = labels.index(value)
         facts.append(("label", name, labels.names[index]))
         return index
 
     def _picture(self, name: str, picture: Picture, marker: Image, facts: list[Fact]) -> dict[str, Any]:
         digest = sha256(picture.bytes).hexdigest()
-        check = self.checked.get(digest) or self.recall(digest)
+        key = digest, marker.mode
+        check = self.checked.get(key) or self.recall(*key)
         if check is None:
-            check = self.checked[digest] = check_image(picture.bytes, self.decode, marker.mode)
-            self.decoded += 1
+            check = self.checked[key] = check_image(picture.bytes, self.decode, marker.mode)
         if check.kind:
             raise Reject(check.kind, field=name, value=picture.path, reason=check.reason)
         facts.append(("bytes", name, digest))
@@ -116,14 +127,6 @@ class RowMaker:
             facts.append(("look", name, check.look))
         facts += [("note", name, note) for note in check.notes]
         return {"bytes": picture.bytes, "path": picture.path}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return getattr(value, "value", value)  # An Enum's value.
 
 
 def _rejected(error: ValidationError) -> Reject:

@@ -1,0 +1,152 @@
+"""Skin: AI Hub 71863, facial skin disease photographs, and folders laid out like it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mmdata import CorpusBuilder, Finding, Item, Listing, Reject, SourceFile
+from mmdata.schemas import SkinLesion
+
+SPLITS = {"T": "train", "V": "test"}
+EXPECTED = {"T": 800, "V": 100}
+"""Pictures a folder, as published."""
+IMAGES = (".png", ".jpg", ".jpeg")
+FOLDER = re.compile(r"(?P<half>[TV])(?P<what>[SL])_(?P<label>[^_/]*)(?:_(?P<view>[^_/]*))?")
+"""`TS_건선_정면` holds pictures, `TL_건선_정면` their label files; V is the validation half."""
+FILE = re.compile(r"(?P<site>H\d+)_(?P<number>[^_]+)_P\d+_L\d+")
+
+
+class Skin(CorpusBuilder):
+    """Facial skin photographs with diagnosis and view, from either layout that AI Hub's data is found in."""
+
+    schema = SkinLesion
+    layout = "folders named {TS,VS}_{class}_{정면|측면}, such as Training/images/TS_건선_정면/*.png"
+
+    def items(self, listing: Listing) -> Iterator[Item | Finding]:
+        """Every picture in a TS_ or VS_ folder, with its label file if there is one."""
+        counts: Counter[str] = Counter()
+        stray: Counter[str] = Counter()
+        label_files = {_key(file): file for file in listing.files("*.json") if _key(file)}
+        for file in listing.files():
+            folder = FOLDER.fullmatch(file.folder.rsplit("/", 1)[-1])
+            if folder and folder["what"] == "L" and file.name.lower().endswith(".json"):
+                continue
+            if not (folder and folder["what"] == "S" and file.name.lower().endswith(IMAGES)):
+                stray[file.folder] += 1
+                continue
+            counts[file.folder.rsplit("/", 1)[-1]] += 1
+            label, view, split = folder["label"], folder["view"] or "", SPLITS[folder["half"]]
+            name = FILE.fullmatch(file.stem)
+            data = {"label": label, "view": view}
+            if name:
+                data |= {"site": name["site"], "subject": f"{name['site']}_{name['number']}"}
+            files = {"image": file}
+            if found := label_files.get(_key(file)):
+                files["label file"] = found
+            yield Item(f"{split}/{label}/{view}/{file.stem}", split, files, data)
+        if counts:
+            yield from self._wrong_counts(counts)
+        for name, number in sorted(stray.items()):
+            yield Finding.warning("stray files", f"{name or 'the top folder'}: {number} files that are no pictures of a TS_ or VS_ folder; left out", [name], number)
+
+    def _wrong_counts(self, counts: Counter[str]) -> Iterator[Finding]:
+        labels = self.corpus.labels
+        known = {f"{half}S_{c}_{v}" for half in EXPECTED for c in labels["label"].names for v in labels["view"].names}
+        for name in sorted(known | set(counts)):
+            if counts[name] != EXPECTED[name[0]]:
+                yield Finding.warning("folder count", f"{name}: {counts[name]} pictures, {EXPECTED[name[0]]} expected", [name])
+
+    def record(self, item: Item, files: Mapping[str, bytes]) -> Any:
+        """The picture with its folder's class, and what its label file says."""
+        row = super().record(item, {"image": files["image"]})
+        if "label file" in files:
+            row |= self._read(item.files["label file"].path, files["label file"], item.data["label"])
+        return row
+
+    def _read(self, path: str, content: bytes, label: str) -> dict[str, Any]:
+        try:
+            one = LabelFile.model_validate_json(content).annotations[0]
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "content"
+            raise Reject("broken label file", field=where, value=path, reason=f"{path}: {where}: {first['msg']}. Correct the file or remove it") from None
+        told, labels = one.diagnosis_info.diagnosis_name, self.corpus.labels["label"]
+        if told and labels.index(told) != labels.index(label):
+            raise Reject("contradicting label", field="label", value=told, reason=f"{path} says {told!r}, the folder says {label!r}. Move the picture or correct the file")
+        info, person, box = one.diagnosis_info, one.generated_parameters, one.bbox
+        return {
+            "onset": info.onset,
+            "distribution": info.distribution,
+            "body_part": info.bodypart,
+            "symptom": info.symptom,
+            "description": info.desc,
+            "iga_grade": info.easi_score.iga_grade,
+            "gender": person.gender,
+            "age_range": person.age_range,
+            "race": person.race,
+            "lesion_area": box.lesion_area and box.lesion_area.model_dump(),
+            "lesions": [lesion.model_dump() for lesion in box.lesions],
+        }
+
+
+def _key(file: SourceFile) -> tuple[str, str] | None:
+    """What a picture and its label file share: `T_건선_정면` and the stem."""
+    folder = FOLDER.fullmatch(file.folder.rsplit("/", 1)[-1])
+    return (f"{folder['half']}_{folder['label']}_{folder['view']}", file.stem) if folder else None
+
+
+class _Loose(BaseModel):
+    """A part of AI Hub's JSON; it holds more than is kept here, and numbers where one expects text."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+
+class _Box(_Loose):
+    xpos: float
+    ypos: float
+    width: float
+    height: float
+
+
+class _Lesion(_Box):
+    inflammatory: bool | None = None
+
+
+class _Boxes(_Loose):
+    lesion_area: _Box | None = None
+    lesions: list[_Lesion] = []
+
+
+class _Score(_Loose):
+    iga_grade: int | None = None
+
+
+class _Diagnosis(_Loose):
+    diagnosis_name: str | None = None
+    onset: str | None = None
+    distribution: str | None = None
+    bodypart: str | None = None
+    symptom: str | None = None
+    desc: str | None = None
+    easi_score: _Score = _Score()
+
+
+class _Person(_Loose):
+    gender: str | None = None
+    age_range: str | None = None
+    race: str | None = None
+
+
+class _Annotation(_Loose):
+    diagnosis_info: _Diagnosis = _Diagnosis()
+    generated_parameters: _Person = _Person()
+    bbox: _Boxes = _Boxes()
+
+
+class LabelFile(_Loose):
+    """One JSON file of `02.라벨링데이터`."""
+
+    annotations: list[_Annotation] = Field(min_length=1)

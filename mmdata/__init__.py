@@ -1,0 +1,60 @@
+"""Raw pictures and records become a validated, versioned Hugging Face dataset.
+
+Each verb of the command line is a function here, under the same name. Nothing heavy is
+imported before it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .verbs.build import build
+    from .builder import CorpusBuilder, Item
+    from .corpus import Corpus
+    from .verbs.demo import demo
+    from .errors import MmdataError, Reject
+    from .findings import Finding
+    from .verbs.overview import overview
+    from .verbs.prune import prune
+    from .verbs.new import new
+    from .sources import Listing, SourceFile
+
+_HOME = {
+    "Corpus": "corpus",
+    "CorpusBuilder": "builder",
+    "Finding": "findings",
+    "Item": "builder",
+    "Listing": "sources",
+    "MmdataError": "errors",
+    "Reject": "errors",
+    "SourceFile": "sources",
+    "build": "verbs.build",
+    "demo": "verbs.demo",
+    "new": "verbs.new",
+    "overview": "verbs.overview",
+    "prune": "verbs.prune",
+}
+
+__all__ = [
+    "Corpus",
+    "CorpusBuilder",
+    "Finding",
+    "Item",
+    "Listing",
+    "MmdataError",
+    "Reject",
+    "SourceFile",
+    "build",
+    "demo",
+    "new",
+    "overview",
+    "prune",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mmdata' has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value  # The verb, not the module of the same name.
+    return value

@@ -1,0 +1,77 @@
+"""What is remembered between builds: which bytes were found to be good pictures.
+
+Only a memory, never the truth: delete `.cache.sqlite` and the next build takes longer, that is all.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from .images import VERSION, Decode, ImageCheck
+
+Recall = Callable[[str, str | None], ImageCheck | None]
+
+
+class Cache:
+    """The memory of one corpus folder. One writer at a time (the build that holds the lock)."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        try:
+            self._db = _opened(path)
+        except sqlite3.DatabaseError as error:
+            if "disk" in str(error) or "full" in str(error):
+                raise
+            path.unlink()  # Damaged: forget it.
+            self._db = _opened(path)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def remember(self, checks: Mapping[tuple[str, str | None], ImageCheck], decode: Decode) -> None:
+        rows = ((sha, _how(decode, mode), json.dumps(check)) for (sha, mode), check in checks.items())
+        self._db.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", rows)
+        self._db.commit()
+
+    def last_build(self) -> str | None:
+        """The key that the newest release was built or confirmed under."""
+        row = self._db.execute("SELECT value FROM state WHERE name = 'last build'").fetchone()
+        return row and str(row[0])
+
+    def set_last_build(self, key: str) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES ('last build', ?)", (key,))
+        self._db.commit()
+
+
+@contextmanager
+def recall_from(path: Path, decode: Decode) -> Iterator[Recall]:
+    """Look-ups for a worker, read-only."""
+    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
+
+        def recall(digest: str, mode: str | None) -> ImageCheck | None:
+            row = db.execute(
+                "SELECT answer FROM checks WHERE sha256 = ? AND how = ?", (digest, _how(decode, mode))
+            ).fetchone()
+            if row is None:
+                return None
+            kind, reason, notes, look = json.loads(row[0])
+            return ImageCheck(kind, reason, tuple(notes), look)
+
+        yield recall
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path)
+    db.executescript(
+        """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+        CREATE TABLE IF NOT EXISTS checks (sha256 TEXT, how TEXT, answer TEXT, PRIMARY KEY (sha256, how)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);"""
+    )
+    return db
+
+
+def _how(decode: Decode, mode: str | None) -> str:
+    return f"{VERSION} {decode} {mode}"

@@ -1,0 +1,158 @@
+"""The scratch database of one build: what the source holds, and what became of each item.
+
+In SQLite, so that a million rows take no more memory than a thousand. It lies in the staging
+folder and goes with it.
+"""
+
+import json
+import pickle
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .errors import BuildError, Reject
+from .names import printable
+
+if TYPE_CHECKING:
+    from .builder import Item
+    from .rows import Fact
+
+MiB = 1 << 20
+
+_TABLES = """
+PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
+CREATE TABLE items (seq INTEGER PRIMARY KEY, split TEXT, id TEXT UNIQUE, place TEXT, size INTEGER, item BLOB);
+CREATE TABLE accepted (seq INTEGER PRIMARY KEY, split TEXT, place TEXT);
+CREATE TABLE facts (seq INTEGER, kind TEXT, field TEXT, value TEXT);
+CREATE TABLE rejected (seq INTEGER, line TEXT, kind TEXT);
+"""
+
+
+class Rejected(NamedTuple):
+    """A line of rejected.jsonl."""
+
+    id: str
+    split: str
+    place: str
+    field: str
+    value: Any
+    kind: str
+    reason: str
+
+    @classmethod
+    def of(cls, item: "Item", why: Reject) -> "Rejected":
+        value = why.value if isinstance(why.value, int | float | bool | None) else printable(str(why.value))[:500]
+        return cls(item.id, item.split, item.place, why.field, value, why.kind, why.reason)
+
+    def line(self) -> str:
+        return json.dumps(self._asdict(), ensure_ascii=False)
+
+
+class Shard(NamedTuple):
+    """A run of one split's items that becomes one Parquet file."""
+
+    index: int
+    split: str
+    first: int
+    last: int
+
+
+class Plan:
+    """What is to be built."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.db = sqlite3.connect(path)
+        self.db.executescript(_TABLES)
+
+    def add(self, items: Iterable["Item"]) -> None:
+        """Number the items; one whose id came before is rejected."""
+        for seq, item in enumerate(items):
+            if not item.split.isidentifier():
+                raise BuildError(f"{item.place}: the split {item.split!r} must be letters, digits and _: train, validation, test")
+            blob = pickle.dumps(item)
+            try:
+                self.db.execute(
+                    "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?)",
+                    (seq, item.split, item.id, item.place, item.size + len(blob), blob),
+                )
+            except sqlite3.IntegrityError:
+                (before,) = self.db.execute("SELECT place FROM items WHERE id = ?", (item.id,)).fetchone()
+                why = Reject(
+                    "duplicate id",
+                    field="id",
+                    value=item.id,
+                    reason=f"the id {item.id!r} is already that of {before}; rename or remove one of the two",
+                )
+                self.reject([(seq, Rejected.of(item, why))])
+        self.db.commit()
+
+    def reject(self, rows: Iterable[tuple[int, Rejected]]) -> None:
+        self.db.executemany("INSERT INTO rejected VALUES (?, ?, ?)", ((seq, r.line(), r.kind) for seq, r in rows))
+
+    def accept(self, rows: Iterable[tuple[int, str, str]], facts: Iterable[tuple[int, "Fact"]]) -> None:
+        """Rows are (seq, split, place)."""
+        self.db.executemany("INSERT INTO accepted VALUES (?, ?, ?)", rows)
+        self.db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", ((seq, *fact) for seq, fact in facts))
+
+    def count(self) -> int:
+        return int(self.db.execute("SELECT COUNT(*) FROM items").fetchone()[0])
+
+    def bytes(self) -> int:
+        return int(self.db.execute("SELECT COALESCE(SUM(size), 0) FROM items").fetchone()[0])
+
+    def shards(self) -> list[Shard]:
+        """Cut each split into runs of about `shard_bytes`; the same source gives the same cuts."""
+        limit = shard_bytes(self.bytes())
+        self.db.execute("CREATE INDEX items_split ON items (split, seq)")
+        self.db.commit()
+        splits = self.db.execute("SELECT split FROM items GROUP BY split ORDER BY MIN(seq)").fetchall()
+        shards: list[Shard] = []
+        for (split,) in splits:
+            first, held, last = None, 0, 0
+            for seq, size in self.db.execute("SELECT seq, size FROM items WHERE split = ? ORDER BY seq", (split,)):
+                if first is not None and held + size > limit:
+                    shards.append(Shard(len(shards), split, first, last))
+                    first, held = None, 0
+                first, held, last = seq if first is None else first, held + size, seq
+            if first is not None:
+                shards.append(Shard(len(shards), split, first, last))
+        return shards
+
+    def rejected_lines(self) -> Iterator[str]:
+        return (line for (line,) in self.db.execute("SELECT line FROM rejected ORDER BY seq"))
+
+    def rejected_by_kind(self) -> dict[str, int]:
+        return dict(self.db.execute("SELECT kind, COUNT(*) FROM rejected GROUP BY kind ORDER BY 2 DESC, 1"))
+
+    def label_counts(self) -> dict[tuple[str, str, str], int]:
+        """(field, class, split) → rows."""
+        query = """SELECT f.field, f.value, r.split, COUNT(*) FROM facts f JOIN accepted r USING (seq)
+                   WHERE f.kind = 'label' GROUP BY 1, 2, 3"""
+        return {(f, c, s): n for f, c, s, n in self.db.execute(query)}
+
+    def index_facts(self) -> None:
+        """For the checks over all rows; made once they are all in."""
+        self.db.execute("CREATE INDEX facts_seq ON facts (seq, kind)")
+        self.db.execute("CREATE INDEX facts_value ON facts (kind, field, value)")
+        self.db.commit()
+
+
+def items_of(db: sqlite3.Connection, shard: Shard) -> Iterator[tuple[int, "Item"]]:
+    """The items of a shard, in order (what a worker reads)."""
+    query = "SELECT seq, item FROM items WHERE split = ? AND seq BETWEEN ? AND ? ORDER BY seq"
+    for seq, blob in db.cursor().execute(query, (shard.split, shard.first, shard.last)):
+        yield seq, pickle.loads(blob)  # noqa: S301 - written by this very build
+
+
+def shard_bytes(total: int) -> int:
+    """Target size of a shard: 32 MiB, doubled up to 512 MiB while there would be over 64 of them.
+
+    Small enough to keep all cores busy to the end, few enough for a card to list; in powers of
+    two, so that a corpus that grows a little keeps its cuts.
+    """
+    size = 32 * MiB
+    while total > 64 * size and size < 512 * MiB:
+        size *= 2
+    return size

@@ -1,0 +1,289 @@
+"""The release protocol: a version is complete or absent, and never changes.
+
+    .staging/<unique>/   everything is written and synced here, out of sight
+    data/<x.y.z>/        then appears by one rename, shards named with their content's hash
+    .huggingface.yaml    then names it: replacing this file is the commit
+
+A kill at any point leaves the pointer naming whole releases. What it left behind is put right
+by the next writer: a complete folder that is not yet named is named, staging is removed. One
+writer at a time holds `.lock`; readers need none.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .errors import ReleaseError
+from .findings import Finding
+from .strict import explain
+
+Bump = Literal["major", "minor", "patch"]
+POINTER = ".huggingface.yaml"
+FIRST = "1.0.0"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShardFile(_Strict):
+    """One Parquet file of a release."""
+
+    path: str
+    """Name in the release's folder: `train-00000-of-00003-<first 16 of sha256>.parquet`."""
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Origin(_Strict):
+    """What a release was built from."""
+
+    source: str
+    """Name of the source's last part; its full path is nobody's business."""
+    files: int
+    bytes: int
+    sha256: str
+    """Over every row's split, place and picture hashes, and over the rejected rows."""
+
+
+class Manifest(_Strict):
+    """What is in a release and where it came from: manifest.json."""
+
+    format: Literal[1] = 1
+    version: str
+    created: str
+    """UTC, ISO 8601."""
+    corpus: str
+    origin: Origin
+    schema_sha256: str
+    labels_sha256: str
+    code: dict[str, str]
+    """mmdata's version, the digest of all code that made the rows, and library versions."""
+    decode: str
+    """"full": every picture was decoded; "header": only its header was read."""
+    features: list[dict[str, Any]]
+    """As in a dataset card's `dataset_info`."""
+    files: list[ShardFile]
+    counts: dict[str, dict[str, dict[str, int]]]
+    """label field → class → split → rows."""
+    rejected: dict[str, int]
+    """kind → rows; the rows themselves are in rejected.jsonl."""
+    rejected_sha256: str
+    findings: list[Finding]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """split → rows."""
+        sums: dict[str, int] = {}
+        for file in self.files:
+            sums[file.split] = sums.get(file.split, 0) + file.rows
+        return sums
+
+    def content(self) -> str:
+        """Equal for two releases that hold the same rows and the same rejections."""
+        return json.dumps([self.features, [f.model_dump() for f in self.files], self.rejected_sha256])
+
+
+class Releases:
+    """The releases of one corpus folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.data = folder / "data"
+        self.pointer = folder / POINTER
+
+    def versions(self) -> list[str]:
+        """Complete releases on disk, oldest first."""
+        found = [p.parent.name for p in self.data.glob("*/manifest.json")]
+        return sorted((v for v in found if re.fullmatch(r"\d+\.\d+\.\d+", v)), key=_order)
+
+    def manifest(self, version: str) -> Manifest:
+        """What a release says of itself. Raises ReleaseError where there is none."""
+        path = self.data / version / "manifest.json"
+        try:
+            return Manifest.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            known = ", ".join(self.versions()) or "none yet: run `mmdata build`"
+            raise ReleaseError(f"{self.folder.name} has no release {version!r}. It has: {known}") from None
+        except ValidationError as error:
+            raise ReleaseError(f"{path}: {explain(error)}. Remove the folder and build again") from None
+
+    def newest(self) -> Manifest | None:
+        versions = self.versions()
+        return self.manifest(versions[-1]) if versions else None
+
+    def next_version(self, bump: Bump) -> str:
+        versions = self.versions()
+        if not versions:
+            return FIRST
+        major, minor, patch = _order(versions[-1])
+        return {
+            "major": f"{major + 1}.0.0",
+            "minor": f"{major}.{minor + 1}.0",
+            "patch": f"{major}.{minor}.{patch + 1}",
+        }[bump]
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """Be the one writer; gives an empty staging folder, removed at the end.
+
+        Raises:
+            ReleaseError: another process is writing.
+        """
+        with self._lock():
+            staging = self.folder / ".staging"
+            _remove(staging)
+            self._finish_commit()
+            work = staging / uuid.uuid4().hex
+            work.mkdir(parents=True)
+            try:
+                yield work
+            finally:
+                _remove(staging)
+
+    def publish(self, work: Path, manifest: Manifest, sample: dict[str, Any]) -> None:
+        """Make `work/release` the release `manifest.version` and name it in the pointer."""
+        release = work / "release"
+        path = release / "manifest.json"
+        path.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        sync(path)
+        sync(release)
+        self.data.mkdir(exist_ok=True)
+        os.rename(release, self.data / manifest.version)
+        sync(self.data)
+        self._point(work, self.versions(), sample)
+
+    def prune(self, keep: int, sample: dict[str, Any]) -> list[str]:
+        """Remove all but the newest `keep` releases from the pointer, then from the disk."""
+        with self.writing() as work:
+            versions = self.versions()
+            gone = versions[: max(0, len(versions) - keep)]
+            if gone:
+                self._point(work, [v for v in versions if v not in gone], sample)
+                for version in gone:
+                    os.rename(self.data / version, work / version)
+        return gone
+
+    def verify(self, version: str) -> None:
+        """Read every file of a release again. Raises ReleaseError naming the first that differs."""
+        for file in self.manifest(version).files:
+            path = self.data / version / file.path
+            try:
+                with open(path, "rb") as opened:
+                    digest = file_digest(opened, "sha256").hexdigest()
+            except FileNotFoundError:
+                raise ReleaseError(f"{path}: missing, though the manifest names it. Remove data/{version} and build again") from None
+            if digest != file.sha256:
+                raise ReleaseError(f"{path}: its content has changed (sha256 {digest[:16]}…, manifest {file.sha256[:16]}…)")
+
+    def _finish_commit(self) -> None:
+        """Name the complete releases that a killed writer left unnamed."""
+        versions = self.versions()
+        if versions and versions != self._pointed():
+            from .corpus import Corpus
+
+            work = self.folder / ".staging"
+            work.mkdir(exist_ok=True)
+            self._point(work, versions, Corpus(self.folder).sample_config)
+
+    def _pointed(self) -> list[str]:
+        try:
+            pointer = yaml.safe_load(self.pointer.read_text(encoding="utf-8"))
+            names = [config["config_name"] for config in pointer["configs"]]
+        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+            return []
+        return sorted((n for n in names if n != "sample"), key=_order)
+
+    def _point(self, work: Path, versions: list[str], sample: dict[str, Any]) -> None:
+        """Replace the pointer in one step: the sample first (it always exists), then every release."""
+        configs, infos = [{k: v for k, v in sample.items() if k != "default"}], []
+        for version in reversed(versions):
+            manifest = self.manifest(version)
+            default = {"default": True} if version == versions[-1] else {}
+            paths: dict[str, list[str]] = {}
+            sizes: dict[str, int] = {}
+            for file in manifest.files:
+                paths.setdefault(file.split, []).append(f"data/{version}/{file.path}")
+                sizes[file.split] = sizes.get(file.split, 0) + file.bytes
+            configs.append(
+                {"config_name": version, "version": version}
+                | default
+                | {"data_files": [{"split": split, "path": names} for split, names in paths.items()]}
+            )
+            infos.append(
+                {
+                    "config_name": version,
+                    "features": manifest.features,
+                    "splits": [
+                        {"name": split, "num_bytes": sizes[split], "num_examples": rows}
+                        for split, rows in manifest.splits.items()
+                    ],
+                }
+            )
+        new = work / POINTER
+        text = yaml.safe_dump({"configs": configs, "dataset_info": infos}, allow_unicode=True, sort_keys=False)
+        new.write_text(text, encoding="utf-8")
+        sync(new)
+        os.replace(new, self.pointer)
+        sync(self.folder)
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        path = self.folder / ".lock"
+        try:
+            lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+        except OSError as error:
+            raise ReleaseError(f"{self.folder}: cannot be written to: {error.strerror}") from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+                    raise ReleaseError(f"{path}: cannot be locked: {error.strerror}") from None
+                lock.seek(0)
+                raise ReleaseError(
+                    f"{self.folder.name} is being written by another process ({lock.read().strip() or 'just started'}). "
+                    "Wait until it ends, or stop it, then run this again"
+                ) from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
+            lock.flush()
+            yield
+
+
+def sync(path: Path) -> None:
+    """Put a file, or a folder's list of names, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder; a worker of a killed build may write its last file meanwhile."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
+def _order(version: str) -> tuple[int, int, int]:
+    major, minor, patch = map(int, version.split("."))
+    return major, minor, patch

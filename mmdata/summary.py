@@ -1,0 +1,91 @@
+"""A build on one screen."""
+
+import json
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from .verbs.build import Build
+from .findings import Finding
+
+FINDINGS_SHOWN = 12
+
+
+def as_json(build: Build) -> str:
+    """The same facts for a program."""
+    m = build.manifest
+    return json.dumps(
+        {
+            "corpus": m.corpus,
+            "version": m.version,
+            "created": build.created,
+            "splits": m.splits,
+            "classes": m.counts,
+            "rejected": m.rejected,
+            "findings": [f.model_dump() for f in build.findings],
+            "bytes": sum(f.bytes for f in m.files),
+            "decoded": build.decoded,
+            "seconds": round(build.seconds, 2),
+        },
+        ensure_ascii=False,
+    )
+
+
+def as_screen(build: Build) -> RenderableType:
+    """What was built, what was refused and what is doubtful."""
+    m = build.manifest
+    if not build.created:
+        return Text(
+            f"Nothing has changed since {m.corpus} {m.version}; no release was made ({build.seconds:.1f} s)."
+        )
+    splits = ", ".join(f"{split} {rows:,}" for split, rows in m.splits.items())
+    size = sum(f.bytes for f in m.files)
+    parts: list[RenderableType] = [
+        Text(f"{m.corpus} {m.version}: {splits} rows, {_bytes(size)} in {len(m.files)} files, {build.seconds:.1f} s", "bold")
+    ]
+    parts += [_classes(name, counts, list(m.splits)) for name, counts in m.counts.items()]
+    if m.rejected:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in m.rejected.items())
+        parts.append(Text(f"rejected {sum(m.rejected.values()):,}: {kinds}; each with its reason in data/{m.version}/rejected.jsonl", "red"))
+    else:
+        parts.append(Text("rejected 0"))
+    if m.decode == "header":
+        parts.append(Text("only headers were read: damaged pixels and look-alikes were not looked for (--decode full does)", "yellow"))
+    return Group(*parts, *_findings(build.findings, m.version))
+
+
+def _classes(name: str, counts: dict[str, dict[str, int]], splits: list[str]) -> Table:
+    table = Table(name, *splits, box=None, pad_edge=False, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for cls, by_split in counts.items():
+        table.add_row(escape(cls), *(f"{by_split.get(s, 0):,}" for s in splits))
+    return table
+
+
+def _findings(findings: list[Finding], version: str) -> list[RenderableType]:
+    ordered = sorted(findings, key=lambda f: f.level)
+    lines: list[RenderableType] = [
+        Text.assemble((f"{f.level}: ", "red" if f.level == "error" else "yellow"), f.message)
+        for f in ordered[:FINDINGS_SHOWN]
+    ]
+    if len(ordered) > FINDINGS_SHOWN:
+        lines.append(Text(f"… and {len(ordered) - FINDINGS_SHOWN} more in data/{version}/manifest.json", "dim"))
+    return lines
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            break
+        value /= 1000
+    else:
+        unit = "TB"
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def show(build: Build, console: Console) -> None:
+    console.print(as_screen(build), soft_wrap=False)
