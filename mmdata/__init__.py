@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .verbs.build import build
     from .builder import CorpusBuilder, Item
     from .corpus import Corpus
-    from .verbs.demo import demo
     from .errors import MmdataError, Reject
     from .findings import Finding
+    from .sources import Listing, SourceFile
+    from .verbs.build import build
+    from .verbs.demo import demo
+    from .verbs.new import new
     from .verbs.overview import overview
     from .verbs.prune import prune
-    from .verbs.new import new
-    from .sources import Listing, SourceFile
 
 _HOME = {
     "Corpus": "corpus",

@@ -119,7 +119,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             raise SourceError(f"{self.config.data_dir}: nothing fits {self.layout}")
         return [datasets.SplitGenerator(name=s, gen_kwargs={"items": found}) for s, found in splits.items()]
 
-    def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:  # type: ignore[override]
+    def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:
         maker = RowMaker(self, self.corpus, self.decode)
         source = open_source(self.config.data_dir)
         seen: set[str] = set()

@@ -1,5 +1,6 @@
 """The command line: arguments in, one function called, its result shown."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,9 +27,15 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON ins
 def build(
     folder: Folder,
     source: Annotated[str | None, typer.Option(help="A folder, a .zip, or a URL such as s3://bucket/prefix.")] = None,
-    bump: Annotated[Literal["major", "minor", "patch"], typer.Option(help="Which part of the version goes up.")] = "minor",
-    decode: Annotated[Literal["full", "header"], typer.Option(help="Decode every picture, or read only its header.")] = "full",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes.  [default: one a core]", show_default=False)] = None,
+    bump: Annotated[
+        Literal["major", "minor", "patch"], typer.Option(help="Which part of the version goes up.")
+    ] = "minor",
+    decode: Annotated[
+        Literal["full", "header"], typer.Option(help="Decode every picture, or read only its header.")
+    ] = "full",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes.  [default: one a core]", show_default=False)
+    ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Write sample/ out of the corpus's tiny/ instead.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +53,9 @@ def build(
 
 @app.command()
 def demo(
-    into: Annotated[Path | None, typer.Option(help="Where to put it.  [default: a new temporary folder]", show_default=False)] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Where to put it.  [default: a new temporary folder]", show_default=False)
+    ] = None,
 ) -> None:
     """See it work: build skin from the pictures that ship with mmdata, offline, without a key."""
     from . import summary
@@ -62,15 +71,18 @@ def demo(
 def new(
     name: Annotated[str, typer.Argument(help="Lower case letters, digits and _; such as birds.", show_default=False)],
     under: Annotated[Path, typer.Option(help="The folder to make it in.")] = Path("dataset_builders"),
-    like: Annotated[str | None, typer.Option(help="Copy one of the corpora that ship with mmdata, such as skin.")] = None,
+    like: Annotated[
+        str | None, typer.Option(help="Copy one of the corpora that ship with mmdata, such as skin.")
+    ] = None,
 ) -> None:
     """Scaffold a corpus that builds as it is."""
     from .verbs.new import new
 
     folder = new(name, under, like)
     out.print(f"{folder} is ready. Next:\n", markup=False, soft_wrap=True)
-    out.print(f"  mmdata build {folder} --source {folder}/tiny", markup=False, soft_wrap=True)
-    out.print(f"  edit {folder}/builder.py, labels.yaml, README.md", markup=False, soft_wrap=True)
+    path = shlex.quote(str(folder))
+    out.print(f"  mmdata build {path} --source {path}/tiny", markup=False, soft_wrap=True)
+    out.print("  then put your own into its builder.py, labels.yaml, tiny/ and README.md", markup=False, soft_wrap=True)
 
 
 @app.command("list")
@@ -117,7 +129,9 @@ def main() -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr)
+        print(
+            "stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr
+        )
         sys.exit(130)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .errors import CorpusError
@@ -52,6 +53,21 @@ class Corpus:
         path = self.folder / "builder.py"
         # The name tells two folders of one name apart, and is the same in every worker.
         name = f"mmdata_corpus_{re.sub(r'[^0-9a-zA-Z]', '_', self.name)}_{sha256(str(path).encode()).hexdigest()[:8]}"
+        digest = sha256(path.read_bytes()).hexdigest()
+        module = sys.modules.get(name)
+        if module is None or module.__dict__.get("__digest__") != digest:
+            module = self._import(name, path)
+            module.__dict__["__digest__"] = digest  # An edited builder.py is imported anew, another is not.
+        found = [
+            kind
+            for kind in vars(module).values()
+            if inspect.isclass(kind) and issubclass(kind, CorpusBuilder) and kind.__module__ == name
+        ]
+        if len(found) != 1:
+            raise CorpusError(f"{path}: {len(found)} classes derive from CorpusBuilder; it should define exactly one")
+        return found[0]
+
+    def _import(self, name: str, path: Path) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec and spec.loader
         module = importlib.util.module_from_spec(spec)
@@ -61,16 +77,7 @@ class Corpus:
         except Exception as error:
             del sys.modules[name]
             raise self.blame(error, "importing it") from error
-        found = [
-            kind
-            for kind in vars(module).values()
-            if inspect.isclass(kind) and issubclass(kind, CorpusBuilder) and kind.__module__ == name
-        ]
-        if len(found) != 1:
-            raise CorpusError(
-                f"{path}: {len(found)} classes derive from CorpusBuilder; it should define exactly one"
-            )
-        return found[0]
+        return module
 
     @property
     def schema(self) -> "type[Record]":
@@ -125,7 +132,13 @@ class Corpus:
         """Of everything besides the source that decides what the rows are: code and labels."""
         package = Path(__file__).parent
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
-        paths = [*package.glob("*.py"), *package.glob("verbs/*.py"), *schemas.glob("*.py"), *self.folder.glob("*.py"), self.folder / "labels.yaml"]
+        paths = [
+            *package.glob("*.py"),
+            *package.glob("verbs/*.py"),
+            *schemas.glob("*.py"),
+            *self.folder.glob("*.py"),
+            self.folder / "labels.yaml",
+        ]
         total = sha256()
         for path in sorted(paths):
             if path.exists():

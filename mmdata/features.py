@@ -40,19 +40,14 @@ def features_of(schema: type[Record], labels: Mapping[str, LabelMap]) -> dataset
 
 
 def _struct(model: type[BaseModel], labels: Mapping[str, LabelMap], at: str) -> dict[str, Any]:
-    return {
-        name: _field(name, field, labels, f"{at}.{name}")
-        for name, field in model.model_fields.items()
-    }
+    return {name: _field(name, field, labels, f"{at}.{name}") for name, field in model.model_fields.items()}
 
 
 def _field(name: str, field: FieldInfo, labels: Mapping[str, LabelMap], at: str) -> Any:
     return _feature(field.annotation, tuple(field.metadata), name, labels, at)
 
 
-def _feature(
-    kind: Any, markers: tuple[Any, ...], name: str, labels: Mapping[str, LabelMap], at: str
-) -> Any:
+def _feature(kind: Any, markers: tuple[Any, ...], name: str, labels: Mapping[str, LabelMap], at: str) -> Any:
     origin, args = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _feature(args[0], (*markers, *args[1:]), name, labels, at)
@@ -86,9 +81,7 @@ def _feature(
     )
 
 
-def _class_label(
-    marker: Label, name: str, labels: Mapping[str, LabelMap], at: str
-) -> datasets.ClassLabel:
+def _class_label(marker: Label, name: str, labels: Mapping[str, LabelMap], at: str) -> datasets.ClassLabel:
     wanted = marker.map or name
     if wanted not in labels:
         raise CorpusError(

@@ -152,9 +152,7 @@ def _confounder(db: sqlite3.Connection, label: str, field: str) -> Iterator[Find
     strength = (guess - base) / (1 - base)
     if strength < 0.2:
         return
-    only = {
-        c: next(g for d, g, _ in cells if d == c) for c in by_class if sum(d == c for d, _, _ in cells) == 1
-    }
+    only = {c: next(g for d, g, _ in cells if d == c) for c in by_class if sum(d == c for d, _, _ in cells) == 1}
     alone = "; ".join(f"{c} only {g}" for c, g in sorted(only.items()))
     yield Finding.warning(
         "confounder",

@@ -78,10 +78,10 @@ def _fault(image: Image.Image, mode: str | None) -> ImageCheck | None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         return ImageCheck("too many pixels", _too_many(f"{width} × {height} is"))
-    if getattr(image, "n_frames", 1) > 1 and image.format not in STILL_FORMATS:
+    if (frames := getattr(image, "n_frames", 1)) > 1 and image.format not in STILL_FORMATS:
         return ImageCheck(
             "animated image",
-            f"{image.n_frames} frames; one picture is wanted: save the frame you mean as PNG",
+            f"{frames} frames; one picture is wanted: save the frame you mean as PNG",
         )
     if mode and image.mode not in FAITHFUL_MODES:
         return ImageCheck(
@@ -102,7 +102,9 @@ def _notes(image: Image.Image, mode: str | None) -> list[str]:
     if exif.get(ExifTags.Base.Orientation, 1) != 1:
         notes.append("EXIF says it is rotated; it is turned upright when loaded")
     if exif.get_ifd(ExifTags.IFD.GPSInfo):
-        notes.append("EXIF holds the GPS position where it was taken; strip it before publishing (exiftool -gps:all= FILE)")
+        notes.append(
+            "EXIF holds the GPS position where it was taken; strip it before publishing (exiftool -gps:all= FILE)"
+        )
     return notes
 
 

@@ -34,8 +34,7 @@ class LabelMap:
                 if spelling in self._index:
                     other = self.names[self._index[spelling]]
                     raise CorpusError(
-                        f"{place}: {name}: {spelling!r} stands for both {other!r} and {cls!r}; "
-                        "keep it under one class"
+                        f"{place}: {name}: {spelling!r} stands for both {other!r} and {cls!r}; keep it under one class"
                     )
                 self._index[spelling] = index
 

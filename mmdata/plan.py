@@ -8,6 +8,7 @@ import json
 import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .rows import Fact
 
 MiB = 1 << 20
+USUAL_ORDER = ["train", "validation", "test"]
 
 _TABLES = """
 PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
@@ -49,7 +51,8 @@ class Rejected(NamedTuple):
         return json.dumps(self._asdict(), ensure_ascii=False)
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shard:
     """A run of one split's items that becomes one Parquet file."""
 
     index: int
@@ -70,7 +73,9 @@ class Plan:
         """Number the items; one whose id came before is rejected."""
         for seq, item in enumerate(items):
             if not item.split.isidentifier():
-                raise BuildError(f"{item.place}: the split {item.split!r} must be letters, digits and _: train, validation, test")
+                raise BuildError(
+                    f"{item.place}: the split {item.split!r} must be letters, digits and _: train, validation, test"
+                )
             blob = pickle.dumps(item)
             try:
                 self.db.execute(
@@ -107,9 +112,9 @@ class Plan:
         limit = shard_bytes(self.bytes())
         self.db.execute("CREATE INDEX items_split ON items (split, seq)")
         self.db.commit()
-        splits = self.db.execute("SELECT split FROM items GROUP BY split ORDER BY MIN(seq)").fetchall()
+        splits = [split for (split,) in self.db.execute("SELECT split FROM items GROUP BY split ORDER BY MIN(seq)")]
         shards: list[Shard] = []
-        for (split,) in splits:
+        for split in sorted(splits, key=lambda s: USUAL_ORDER.index(s) if s in USUAL_ORDER else len(USUAL_ORDER)):
             first, held, last = None, 0, 0
             for seq, size in self.db.execute("SELECT seq, size FROM items WHERE split = ? ORDER BY seq", (split,)):
                 if first is not None and held + size > limit:

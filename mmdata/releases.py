@@ -187,9 +187,13 @@ class Releases:
                 with open(path, "rb") as opened:
                     digest = file_digest(opened, "sha256").hexdigest()
             except FileNotFoundError:
-                raise ReleaseError(f"{path}: missing, though the manifest names it. Remove data/{version} and build again") from None
+                raise ReleaseError(
+                    f"{path}: missing, though the manifest names it. Remove data/{version} and build again"
+                ) from None
             if digest != file.sha256:
-                raise ReleaseError(f"{path}: its content has changed (sha256 {digest[:16]}…, manifest {file.sha256[:16]}…)")
+                raise ReleaseError(
+                    f"{path}: its content has changed (sha256 {digest[:16]}…, manifest {file.sha256[:16]}…)"
+                )
 
     def _finish_commit(self) -> None:
         """Name the complete releases that a killed writer left unnamed."""

@@ -71,9 +71,7 @@ class RowMaker:
         facts: list[Fact] = []
         row = self._struct(record, "", facts)
         facts += [
-            ("group", name, str(value))
-            for name in schema.marked(Group)
-            if (value := getattr(record, name)) is not None
+            ("group", name, str(value)) for name in schema.marked(Group) if (value := getattr(record, name)) is not None
         ]
         return Accepted(row, facts, sum(map(len, named.values())))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import file_digest
 from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +79,17 @@ def start(work: Work, progress: "Array[Any]") -> None:
     global _worker
     parent = parent_process()
     if parent:  # If the build is killed, stop at once rather than write on.
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pa.set_cpu_count(1)  # The processes are the parallelism.
     corpus = Corpus(work.corpus)
     builder = corpus.builder(cache_dir=str(work.out / "datasets"))
     plan = sqlite3.connect(f"file:{_quoted(work.plan)}?mode=ro", uri=True)
     _worker = _Worker(work, corpus, builder, open_source(work.source), plan, progress)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def write_shard(shard: Shard) -> Written:

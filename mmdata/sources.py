@@ -105,13 +105,17 @@ class FolderSource:
         try:
             me = os.stat(folder)
             if (me.st_dev, me.st_ino) in above:
-                yield Finding.error("unlistable", f"{printable(raw)}: a link that leads back to a folder above it; not followed", [raw])
+                yield Finding.error(
+                    "unlistable", f"{printable(raw)}: a link that leads back to a folder above it; not followed", [raw]
+                )
                 return
             entries = sorted(os.scandir(folder), key=lambda e: e.name)
         except OSError as error:
             if not raw:
                 raise SourceError(f"source {self.url!r} cannot be listed: {error.strerror}") from None
-            yield Finding.error("unlistable", f"{printable(raw)}/: the folder cannot be listed: {error.strerror}", [raw])
+            yield Finding.error(
+                "unlistable", f"{printable(raw)}/: the folder cannot be listed: {error.strerror}", [raw]
+            )
             return
         for entry in entries:
             name = f"{raw}/{entry.name}" if raw else entry.name
@@ -205,8 +209,13 @@ class BucketSource:
         bucket = urlsplit(self.url).netloc
         at = f"{self.url}/{key}" if key else self.url
         if "NoSuchBucket" in text or isinstance(error, FileNotFoundError):
-            return SourceError(f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL")
-        if isinstance(error, PermissionError) or type(error).__name__ in {"PermissionDeniedError", "UnauthenticatedError"}:
+            return SourceError(
+                f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL"
+            )
+        if isinstance(error, PermissionError) or type(error).__name__ in {
+            "PermissionDeniedError",
+            "UnauthenticatedError",
+        }:
             return SourceError(
                 f"{at}: the server refused the key. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
                 "and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)"
@@ -310,7 +319,11 @@ class Listing:
         database.commit()
         for raw, folder in sorted(garbled.items()):
             self.findings.append(
-                Finding.warning("garbled name", f"{printable(raw) or '.'}: a CP949 name, read as {folder or 'Korean file names'}", [folder])
+                Finding.warning(
+                    "garbled name",
+                    f"{printable(raw) or '.'}: a CP949 name, read as {folder or 'Korean file names'}",
+                    [folder],
+                )
             )
         return self
 

@@ -7,10 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .verbs.build import Build
 from .findings import Finding
+from .verbs.build import Build
 
-FINDINGS_SHOWN = 12
+SHOWN_OF_A_CHECK = 24
 
 
 def as_json(build: Build) -> str:
@@ -37,22 +37,33 @@ def as_screen(build: Build) -> RenderableType:
     """What was built, what was refused and what is doubtful."""
     m = build.manifest
     if not build.created:
-        return Text(
-            f"Nothing has changed since {m.corpus} {m.version}; no release was made ({build.seconds:.1f} s)."
-        )
+        return Text(f"Nothing has changed since {m.corpus} {m.version}; no release was made ({build.seconds:.1f} s).")
     splits = ", ".join(f"{split} {rows:,}" for split, rows in m.splits.items())
     size = sum(f.bytes for f in m.files)
     parts: list[RenderableType] = [
-        Text(f"{m.corpus} {m.version}: {splits} rows, {_bytes(size)} in {len(m.files)} files, {build.seconds:.1f} s", "bold")
+        Text(
+            f"{m.corpus} {m.version}: {splits} rows, {_bytes(size)} in {len(m.files)} files, {build.seconds:.1f} s",
+            "bold",
+        )
     ]
     parts += [_classes(name, counts, list(m.splits)) for name, counts in m.counts.items()]
     if m.rejected:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in m.rejected.items())
-        parts.append(Text(f"rejected {sum(m.rejected.values()):,}: {kinds}; each with its reason in data/{m.version}/rejected.jsonl", "red"))
+        parts.append(
+            Text(
+                f"rejected {sum(m.rejected.values()):,}: {kinds}; each with its reason in data/{m.version}/rejected.jsonl",
+                "red",
+            )
+        )
     else:
         parts.append(Text("rejected 0"))
     if m.decode == "header":
-        parts.append(Text("only headers were read: damaged pixels and look-alikes were not looked for (--decode full does)", "yellow"))
+        parts.append(
+            Text(
+                "only headers were read: damaged pixels and look-alikes were not looked for (--decode full does)",
+                "yellow",
+            )
+        )
     return Group(*parts, *_findings(build.findings, m.version))
 
 
@@ -66,25 +77,23 @@ def _classes(name: str, counts: dict[str, dict[str, int]], splits: list[str]) ->
 
 
 def _findings(findings: list[Finding], version: str) -> list[RenderableType]:
-    ordered = sorted(findings, key=lambda f: f.level)
-    lines: list[RenderableType] = [
-        Text.assemble((f"{f.level}: ", "red" if f.level == "error" else "yellow"), f.message)
-        for f in ordered[:FINDINGS_SHOWN]
-    ]
-    if len(ordered) > FINDINGS_SHOWN:
-        lines.append(Text(f"… and {len(ordered) - FINDINGS_SHOWN} more in data/{version}/manifest.json", "dim"))
+    together: dict[tuple[str, str], list[str]] = {}
+    for f in sorted(findings, key=lambda f: f.level):
+        together.setdefault((f.level, f.check), []).append(f.message)
+    lines: list[RenderableType] = []
+    for (level, check), messages in together.items():
+        shown, left = messages[:SHOWN_OF_A_CHECK], len(messages) - SHOWN_OF_A_CHECK
+        more = f"; … and {left} more in data/{version}/manifest.json" if left > 0 else ""
+        colour = "red" if level == "error" else "yellow"
+        lines.append(Text.assemble((f"{level}: {check}: ", colour), "; ".join(shown) + more))
     return lines
 
 
 def _bytes(size: int) -> str:
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            break
-        value /= 1000
-    else:
-        unit = "TB"
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB"), (3, "kB")):
+        if size >= 10**power:
+            return f"{size / 10**power:.1f} {unit}"
+    return f"{size} B"
 
 
 def show(build: Build, console: Console) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+from pydantic import Field
+
 from .base import Group, Id, Image, Label, Part, Picture, Record
 
 
@@ -47,4 +49,4 @@ class SkinLesion(Record):
     age_range: str | None = None
     race: str | None = None
     lesion_area: Box | None = None
-    lesions: list[AcneLesion] = []
+    lesions: list[AcneLesion] = Field(default_factory=list)

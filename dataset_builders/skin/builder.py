@@ -50,14 +50,19 @@ class Skin(CorpusBuilder):
         if counts:
             yield from self._wrong_counts(counts)
         for name, number in sorted(stray.items()):
-            yield Finding.warning("stray files", f"{name or 'the top folder'}: {number} files that are no pictures of a TS_ or VS_ folder; left out", [name], number)
+            yield Finding.warning(
+                "stray files",
+                f"{name or 'the top folder'}: {number} files that are no pictures of a TS_ or VS_ folder, left out",
+                [name],
+                number,
+            )
 
     def _wrong_counts(self, counts: Counter[str]) -> Iterator[Finding]:
         labels = self.corpus.labels
         known = {f"{half}S_{c}_{v}" for half in EXPECTED for c in labels["label"].names for v in labels["view"].names}
         for name in sorted(known | set(counts)):
             if counts[name] != EXPECTED[name[0]]:
-                yield Finding.warning("folder count", f"{name}: {counts[name]} pictures, {EXPECTED[name[0]]} expected", [name])
+                yield Finding.warning("folder count", f"{name} {counts[name]} of {EXPECTED[name[0]]}", [name])
 
     def record(self, item: Item, files: Mapping[str, bytes]) -> Any:
         """The picture with its folder's class, and what its label file says."""
@@ -72,10 +77,20 @@ class Skin(CorpusBuilder):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "content"
-            raise Reject("broken label file", field=where, value=path, reason=f"{path}: {where}: {first['msg']}. Correct the file or remove it") from None
+            raise Reject(
+                "broken label file",
+                field=where,
+                value=path,
+                reason=f"{path}: {where}: {first['msg']}. Correct the file or remove it",
+            ) from None
         told, labels = one.diagnosis_info.diagnosis_name, self.corpus.labels["label"]
         if told and labels.index(told) != labels.index(label):
-            raise Reject("contradicting label", field="label", value=told, reason=f"{path} says {told!r}, the folder says {label!r}. Move the picture or correct the file")
+            raise Reject(
+                "contradicting label",
+                field="label",
+                value=told,
+                reason=f"{path} says {told!r}, the folder says {label!r}. Move the picture or correct the file",
+            )
         info, person, box = one.diagnosis_info, one.generated_parameters, one.bbox
         return {
             "onset": info.onset,

@@ -42,7 +42,9 @@ def main(root: Path) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 for n in range(count):
                     seed += 1
-                    draw(colour, dots, radius, view == "측면", seed).save(folder / f"H{n + 1}_{seed:04d}_P0_L0.png", optimize=True)
+                    draw(colour, dots, radius, view == "측면", seed).save(
+                        folder / f"H{n + 1}_{seed:04d}_P0_L0.png", optimize=True
+                    )
 
 
 if __name__ == "__main__":

@@ -83,7 +83,11 @@ def build(
             raise BuildError(f"{corpus.name}: which source? Give a folder, a .zip or a URL with --source")
         source = corpus.folder / "tiny"
     opened, releases = open_source(source), Releases(corpus.folder)
-    with releases.writing() as work, _explained(corpus.folder), closing(Cache(corpus.folder / ".cache.sqlite")) as cache:
+    with (
+        releases.writing() as work,
+        _explained(corpus.folder),
+        closing(Cache(corpus.folder / ".cache.sqlite")) as cache,
+    ):
         with closing(sqlite3.connect(work / "listing.sqlite")) as database:
             database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             progress.stage("listing")
@@ -142,7 +146,9 @@ class _Build:
         plan.index_facts()
         if not any(w.rows for w in written):
             lines = "\n  ".join(f"{count} × {kind}" for kind, count in plan.rejected_by_kind().items())
-            raise BuildError(f"{self.source.url}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}")
+            raise BuildError(
+                f"{self.source.url}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
+            )
         classes = {name: self.corpus.labels[m.map or name].names for name, m in self._label_fields().items()}
         findings += check_rows(plan.db, self.corpus.schema, classes)
         self.progress.stage("publishing")
@@ -164,10 +170,7 @@ class _Build:
         from ..shards import Work, start, write_shard
 
         shards = plan.shards()
-        self.corpus.features  # Say what is wrong with the schema here, not in a worker.
-        work = Work(
-            self.corpus.folder, self.source.url, plan.path, self.cache.path, self.work, self.decode
-        )
+        work = Work(self.corpus.folder, self.source.url, plan.path, self.cache.path, self.work, self.decode)
         counters = get_context("forkserver").RawArray("Q", 2 * len(shards))
         total = plan.count()
 
@@ -176,7 +179,12 @@ class _Build:
 
         (self.work / "release").mkdir()
         for written in pool.run(
-            write_shard, shards, workers=min(self.workers, len(shards)), setup=start, setup_args=(work, counters), tick=tick
+            write_shard,
+            shards,
+            workers=min(self.workers, len(shards)),
+            setup=start,
+            setup_args=(work, counters),
+            tick=tick,
         ):
             plan.accept(written.accepted, written.facts)
             plan.reject(written.rejected)
@@ -187,7 +195,13 @@ class _Build:
             yield written
 
     def _manifest(
-        self, version: str, plan: "Plan", listing: Listing, written: list["Written"], findings: list[Finding], classes: dict[str, list[str]]
+        self,
+        version: str,
+        plan: "Plan",
+        listing: Listing,
+        written: list["Written"],
+        findings: list[Finding],
+        classes: dict[str, list[str]],
     ) -> Manifest:
         from ..features import features_of
 

@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from .build import Build, build
 from ..corpus import HOME
+from .build import Build, build
 from .new import new
 
 
