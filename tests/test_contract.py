@@ -1,0 +1,125 @@
+"""What every corpus must do, shipped or scaffolded. A corpus needs no test of its own to get these."""
+
+import re
+from pathlib import Path
+
+import datasets
+import pytest
+
+import mmdata
+from mmdata.corpus import HOME, Corpus, corpora_in
+from mmdata.schemas import Group, Id, Image, Label
+
+CARD_KEYS = {"pretty_name", "license", "language", "task_categories", "configs"}
+
+
+@pytest.fixture(scope="module", params=[*(f.name for f in corpora_in(HOME)), "a_scaffold"])
+def built(request, tmp_path_factory):
+    """A corpus in a folder of its own, built from its tiny source."""
+    under = tmp_path_factory.mktemp("새 폴더")
+    shipped = request.param if request.param != "a_scaffold" else None
+    folder = mmdata.new(request.param, under, like=shipped)
+    return Corpus(folder), mmdata.build(folder, folder / "tiny")
+
+
+def rows_of(corpus: Corpus, config: str | None = None) -> dict[str, list[dict]]:
+    loaded = datasets.load_dataset(str(corpus.folder), config)
+    for field in corpus.schema.marked(Image):
+        loaded = loaded.cast_column(field, datasets.Image(decode=False))
+    return {split: list(rows) for split, rows in loaded.items()}
+
+
+def test_every_item_of_the_tiny_source_becomes_a_row(built):
+    corpus, build = built
+    builder = corpus.builder(data_dir=corpus.folder / "tiny", cache_dir=str(corpus.folder.parent / "cache"))
+    items = [i for i in builder.items(builder._listing) if isinstance(i, mmdata.Item)]
+    assert sum(build.manifest.splits.values()) == len(items) > 0
+    assert build.manifest.rejected == {}
+
+
+def test_the_release_loads_with_its_version_types_and_names(built):
+    corpus, build = built
+    loaded = datasets.load_dataset(str(corpus.folder))
+    assert {s: len(rows) for s, rows in loaded.items()} == build.manifest.splits
+    for rows in loaded.values():
+        assert str(rows.info.version) == build.version == "1.0.0"
+        assert rows.features == corpus.features
+        for field, marker in corpus.schema.marked(Label).items():
+            assert rows.features[field].names == corpus.labels[marker.map or field].names
+
+
+def test_every_picture_decodes_to_the_mode_its_schema_says(built):
+    corpus, _ = built
+    for rows in datasets.load_dataset(str(corpus.folder)).values():
+        for field, marker in corpus.schema.marked(Image).items():
+            assert {picture.mode for picture in rows[field]} == {marker.mode}
+
+
+def test_the_release_holds_what_the_plain_datasets_builder_gives(built):
+    corpus, _ = built
+    builder = corpus.builder(data_dir=corpus.folder / "tiny", cache_dir=str(corpus.folder.parent / "cache"))
+    builder.download_and_prepare()
+    for split, rows in rows_of(corpus).items():
+        plain = builder.as_dataset(split=split)
+        streamed = builder.as_streaming_dataset(split=split)
+        for field in corpus.schema.marked(Image):
+            plain = plain.cast_column(field, datasets.Image(decode=False))
+            streamed = streamed.cast_column(field, datasets.Image(decode=False))
+        assert list(plain) == rows
+        assert list(streamed) == rows
+
+
+def test_ids_are_unique_and_groups_stay_in_one_split(built):
+    corpus, _ = built
+    splits = rows_of(corpus)
+    id_field = next(iter(corpus.schema.marked(Id)))
+    ids = [row[id_field] for rows in splits.values() for row in rows]
+    assert len(set(ids)) == len(ids)
+    for field, group in corpus.schema.marked(Group).items():
+        if group.one_split:
+            homes: dict[str, set[str]] = {}
+            for split, rows in splits.items():
+                for row in rows:
+                    homes.setdefault(row[field], set()).add(split)
+            assert [v for v, s in homes.items() if v is not None and len(s) > 1] == []
+
+
+def test_the_tiny_source_shows_no_leak_and_every_class(built):
+    _, build = built
+    assert [f.message for f in build.findings if f.level == "error"] == []
+    for field, classes in build.manifest.counts.items():
+        assert [c for c, by_split in classes.items() if not by_split] == [], field
+
+
+def test_the_same_source_gives_the_same_bytes(built, tmp_path):
+    corpus, build = built
+    (again := tmp_path / corpus.name).mkdir()
+    for name in ("builder.py", "labels.yaml", "README.md"):
+        (again / name).write_bytes((corpus.folder / name).read_bytes())
+    assert mmdata.build(again, corpus.folder / "tiny", workers=1).manifest.files == build.manifest.files
+
+
+def test_the_sample_is_the_tiny_source_as_it_is_now(built):
+    corpus, _ = built
+    assert rows_of(corpus, "sample") == rows_of(corpus, "1.0.0"), "run `mmdata build FOLDER --sample`"
+
+
+def test_a_second_build_makes_no_release(built):
+    corpus, _ = built
+    assert not mmdata.build(corpus.folder, corpus.folder / "tiny").created
+    assert [p.name for p in (corpus.folder / "data").iterdir()] == ["1.0.0"]
+
+
+def test_the_card_is_complete(built):
+    corpus, _ = built
+    assert corpus.card.keys() >= CARD_KEYS
+    assert corpus.sample_config["data_files"]
+    text = (corpus.folder / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"^# .+", text, re.M)
+
+
+def test_no_module_name_would_stop_load_dataset(built):
+    corpus, _ = built
+    # datasets refuses a folder that holds a script of its own name.
+    assert not (corpus.folder / f"{corpus.name}.py").exists()
+    assert isinstance(corpus.folder, Path)
