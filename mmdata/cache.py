@@ -22,9 +22,9 @@ class Cache:
         self.path = path
         try:
             self._db = _opened(path)
-        except sqlite3.DatabaseError as error:
-            if "disk" in str(error) or "full" in str(error):
-                raise
+        except sqlite3.OperationalError:
+            raise  # The disk, not the file.
+        except sqlite3.DatabaseError:
             path.unlink()  # Damaged: forget it.
             self._db = _opened(path)
 

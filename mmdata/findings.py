@@ -1,6 +1,5 @@
 """What a build or a check noticed, and the checks that look over all rows at once."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
@@ -175,7 +174,3 @@ def _notes(db: sqlite3.Connection) -> Iterator[Finding]:
     for field, value, count, place in db.execute(query):
         many = f" and {count - 1} more" if count > 1 else ""
         yield Finding.warning("picture", f"{field} of {printable(place)}{many}: {value}", [place], count)
-
-
-def dump(findings: Iterable[Finding]) -> str:
-    return json.dumps([f.model_dump() for f in findings], ensure_ascii=False)

@@ -1,5 +1,6 @@
 """Worker processes that may die: the work of a killed one is done again."""
 
+import os
 import signal
 import sys
 import types
@@ -48,7 +49,7 @@ def run(
     while waiting:
         with _without_main():
             pool = ProcessPoolExecutor(
-                workers, get_context("forkserver"), initializer=_start, initargs=(setup, setup_args)
+                workers, get_context("forkserver"), initializer=_start, initargs=(setup, setup_args, dict(os.environ))
             )
         running: dict[Future[Result], Task] = {}
         try:
@@ -79,7 +80,8 @@ def run(
             _stop(pool)
 
 
-def _start(setup: Callable[..., None], args: tuple[Any, ...]) -> None:
+def _start(setup: Callable[..., None], args: tuple[Any, ...], environment: dict[str, str]) -> None:
+    os.environ.update(environment)  # The server may be older than the caller's keys.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business.
     setup(*args)
 

@@ -19,7 +19,6 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -178,22 +177,6 @@ class Releases:
                 for version in gone:
                     os.rename(self.data / version, work / version)
         return gone
-
-    def verify(self, version: str) -> None:
-        """Read every file of a release again. Raises ReleaseError naming the first that differs."""
-        for file in self.manifest(version).files:
-            path = self.data / version / file.path
-            try:
-                with open(path, "rb") as opened:
-                    digest = file_digest(opened, "sha256").hexdigest()
-            except FileNotFoundError:
-                raise ReleaseError(
-                    f"{path}: missing, though the manifest names it. Remove data/{version} and build again"
-                ) from None
-            if digest != file.sha256:
-                raise ReleaseError(
-                    f"{path}: its content has changed (sha256 {digest[:16]}…, manifest {file.sha256[:16]}…)"
-                )
 
     def _finish_commit(self) -> None:
         """Name the complete releases that a killed writer left unnamed."""

@@ -6,9 +6,8 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version as version_of
 from multiprocessing import get_context
@@ -44,11 +43,14 @@ class Build:
     decoded: int
     """Pictures that were checked anew; the others were known by their bytes."""
     seconds: float
-    findings: list[Finding] = field(default_factory=list)
 
     @property
     def version(self) -> str:
         return self.manifest.version
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.manifest.findings
 
 
 def build(
@@ -84,8 +86,8 @@ def build(
         source = corpus.folder / "tiny"
     opened, releases = open_source(source), Releases(corpus.folder)
     with (
-        releases.writing() as work,
         _explained(corpus.folder),
+        releases.writing() as work,
         closing(Cache(corpus.folder / ".cache.sqlite")) as cache,
     ):
         with closing(sqlite3.connect(work / "listing.sqlite")) as database:
@@ -95,13 +97,13 @@ def build(
             key = sha256(f"{opened.url} {listing.digest()} {corpus.code_digest()} {decode}".encode()).hexdigest()
             newest = releases.newest()
             if newest and not sample and cache.last_build() == f"{newest.version} {key}":
-                return Build(newest, corpus.folder, False, 0, time.monotonic() - began, newest.findings)
+                return Build(newest, corpus.folder, False, 0, time.monotonic() - began)
             pool.warm_up()
             one = _Build(corpus, opened, work, cache, decode, workers or cores(), progress)
             manifest = one.run(listing, releases.next_version(bump))
         if sample:
             _replace_sample(corpus, work, manifest)
-            return Build(manifest, corpus.folder, True, one.decoded, time.monotonic() - began, manifest.findings)
+            return Build(manifest, corpus.folder, True, one.decoded, time.monotonic() - began)
         created = newest is None or newest.content() != manifest.content()
         if created:
             releases.publish(work, manifest, corpus.sample_config)
@@ -109,7 +111,7 @@ def build(
             assert newest
             manifest = newest.model_copy(update={"findings": manifest.findings})
         cache.set_last_build(f"{manifest.version} {key}")
-        return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began, manifest.findings)
+        return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
 
 
 def cores() -> int:
@@ -250,24 +252,17 @@ class _Build:
             )
 
 
-class _explained:  # noqa: N801 - used as a `with` word
-    """A full disk as a message."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, CancelledError):
-            raise BuildError("the build was cancelled") from None
-        if isinstance(error, OSError | sqlite3.Error) and not isinstance(error, MmdataError):
-            why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise BuildError(
-                f"{self.folder}: cannot be written: {why}. The releases there are as they were. "
-                "Free some disk space and run the same command again"
-            ) from None
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """A full or failing disk as a message."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise BuildError(
+            f"{folder}: cannot be written: {why}. The releases there are as they were. "
+            "Free some disk space and run the same command again"
+        ) from None
 
 
 def _name_shards(release: Path, written: list["Written"]) -> Iterator[ShardFile]:
