@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .corpus import Corpus
     from .errors import MmdataError, Reject
     from .findings import Finding
-    from .sources import Listing, SourceFile
+    from .listing import Listing
+    from .sources import SourceFile
     from .verbs.build import build
     from .verbs.demo import demo
     from .verbs.new import new
@@ -24,7 +25,7 @@ _HOME = {
     "CorpusBuilder": "builder",
     "Finding": "findings",
     "Item": "builder",
-    "Listing": "sources",
+    "Listing": "listing",
     "MmdataError": "errors",
     "Reject": "errors",
     "SourceFile": "sources",

@@ -18,8 +18,9 @@ from .corpus import Corpus
 from .errors import Reject, SourceError
 from .findings import Finding
 from .images import Decode
+from .listing import Listing
 from .rows import Accepted, RowMaker
-from .sources import Listing, SourceFile, open_source, read_ahead
+from .sources import SourceFile, open_source, read_ahead
 
 logger = logging.getLogger(__name__)
 

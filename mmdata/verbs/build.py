@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from .. import pool
 from ..cache import Cache
+from ..checks import check_rows
 from ..corpus import Corpus
 from ..errors import BuildError, MmdataError
-from ..findings import Finding, check_rows
+from ..findings import Finding
 from ..images import Decode
+from ..listing import Listing
 from ..progress import Progress, Silent
 from ..releases import Bump, Manifest, Origin, Releases, ShardFile, sync
-from ..sources import Listing, Source, open_source
+from ..sources import Source, open_source
 
 if TYPE_CHECKING:
     from ..builder import CorpusBuilder
