@@ -11,7 +11,6 @@ writer at a time holds `.lock`; readers need none.
 
 import errno
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -23,79 +22,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from .errors import ReleaseError
-from .findings import Finding
+from .manifest import Manifest
 from .strict import explain
 
 Bump = Literal["major", "minor", "patch"]
 POINTER = ".huggingface.yaml"
 FIRST = "1.0.0"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ShardFile(_Strict):
-    """One Parquet file of a release."""
-
-    path: str
-    """Name in the release's folder: `train-00000-of-00003-<first 16 of sha256>.parquet`."""
-    split: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-class Origin(_Strict):
-    """What a release was built from."""
-
-    source: str
-    """Name of the source's last part; its full path is nobody's business."""
-    files: int
-    bytes: int
-    sha256: str
-    """Over every row's split, place and picture hashes, and over the rejected rows."""
-
-
-class Manifest(_Strict):
-    """What is in a release and where it came from: manifest.json."""
-
-    format: Literal[1] = 1
-    version: str
-    created: str
-    """UTC, ISO 8601."""
-    corpus: str
-    origin: Origin
-    schema_sha256: str
-    labels_sha256: str
-    code: dict[str, str]
-    """mmdata's version, the digest of all code that made the rows, and library versions."""
-    decode: str
-    """"full": every picture was decoded; "header": only its header was read."""
-    features: list[dict[str, Any]]
-    """As in a dataset card's `dataset_info`."""
-    files: list[ShardFile]
-    counts: dict[str, dict[str, dict[str, int]]]
-    """label field → class → split → rows."""
-    rejected: dict[str, int]
-    """kind → rows; the rows themselves are in rejected.jsonl."""
-    rejected_sha256: str
-    findings: list[Finding]
-
-    @property
-    def splits(self) -> dict[str, int]:
-        """split → rows."""
-        sums: dict[str, int] = {}
-        for file in self.files:
-            sums[file.split] = sums.get(file.split, 0) + file.rows
-        return sums
-
-    def content(self) -> str:
-        """Equal for two releases that hold the same rows and the same rejections."""
-        return json.dumps([self.features, [f.model_dump() for f in self.files], self.rejected_sha256])
 
 
 class Releases:

@@ -1,0 +1,193 @@
+"""The steps of one build: items, records, shards, checks, manifest; all in a staging folder."""
+
+import datetime
+import os
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import version as version_of
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import pool
+from .cache import Cache
+from .checks import check_rows
+from .corpus import Corpus
+from .errors import BuildError, MmdataError
+from .findings import Finding
+from .images import Decode
+from .listing import Listing
+from .manifest import Manifest, Origin, ShardFile
+from .progress import Progress
+from .releases import sync
+from .sources import Source
+
+if TYPE_CHECKING:
+    from .builder import CorpusBuilder
+    from .plan import Plan
+    from .shards import Written
+
+
+class Engine:
+    """The steps of one build, in the staging folder."""
+
+    def __init__(
+        self, corpus: Corpus, source: Source, work: Path, cache: Cache, decode: Decode, workers: int, progress: Progress
+    ):
+        self.corpus, self.source, self.work, self.cache = corpus, source, work, cache
+        self.decode, self.workers, self.progress = decode, workers, progress
+        self.decoded = 0
+
+    def run(self, listing: Listing, version: str) -> Manifest:
+        """Everything but the commit: `work/release` is then ready to be published."""
+        from .plan import Plan
+
+        plan = Plan(self.work / "plan.sqlite")
+        findings = list(listing.findings)
+        builder: CorpusBuilder = self.corpus.builder(cache_dir=str(self.work / "datasets"))
+        plan.add(self._items(builder, listing, findings))
+        if not plan.count():
+            raise BuildError(
+                f"{self.source.url}: {listing.totals()[0]} files, none of which the corpus {self.corpus.name} knows. "
+                f"It looks for {builder.layout}. Is this the right folder?"
+            )
+        self._room_for(plan.bytes())
+        written = sorted(self._write(plan), key=lambda w: w.shard.index)
+        self.progress.stage("checking")
+        plan.index_facts()
+        if not any(w.rows for w in written):
+            lines = "\n  ".join(f"{count} × {kind}" for kind, count in plan.rejected_by_kind().items())
+            raise BuildError(
+                f"{self.source.url}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
+            )
+        classes = {name: self.corpus.labels[m.map or name].names for name, m in self._label_fields().items()}
+        findings += check_rows(plan.db, self.corpus.schema, classes)
+        self.progress.stage("publishing")
+        return self._manifest(version, plan, listing, written, findings, classes)
+
+    def _items(self, builder: "CorpusBuilder", listing: Listing, findings: list[Finding]) -> Iterator[Any]:
+        try:
+            for item in builder.items(listing):
+                if isinstance(item, Finding):
+                    findings.append(item)
+                else:
+                    yield item
+        except MmdataError:
+            raise
+        except Exception as error:
+            raise self.corpus.blame(error, "running items()") from error
+
+    def _write(self, plan: "Plan") -> Iterator["Written"]:
+        from .shards import Work, start, write_shard
+
+        shards = plan.shards()
+        work = Work(self.corpus.folder, self.source.url, plan.path, self.cache.path, self.work, self.decode)
+        counters = get_context("forkserver").RawArray("Q", 2 * len(shards))
+        total = plan.count()
+
+        def tick() -> None:
+            self.progress.rows(sum(counters[::2]), total, sum(counters[1::2]))
+
+        (self.work / "release").mkdir()
+        for written in pool.run(
+            write_shard,
+            shards,
+            workers=min(self.workers, len(shards)),
+            setup=start,
+            setup_args=(work, counters),
+            tick=tick,
+        ):
+            plan.accept(written.accepted, written.facts)
+            plan.reject(written.rejected)
+            plan.db.commit()
+            self.cache.remember(written.checked, self.decode)
+            self.decoded += len(written.checked)
+            written.accepted, written.facts, written.rejected, written.checked = [], [], [], {}
+            yield written
+
+    def _manifest(
+        self,
+        version: str,
+        plan: "Plan",
+        listing: Listing,
+        written: list["Written"],
+        findings: list[Finding],
+        classes: dict[str, list[str]],
+    ) -> Manifest:
+        from .features import features_of
+
+        release = self.work / "release"
+        counts: dict[str, dict[str, dict[str, int]]] = {f: {c: {} for c in names} for f, names in classes.items()}
+        for (name, cls, split), rows in plan.label_counts().items():
+            if name in counts:
+                counts[name][cls][split] = rows
+        rejected = release / "rejected.jsonl"
+        with rejected.open("w", encoding="utf-8") as out:
+            out.writelines(line + "\n" for line in plan.rejected_lines())
+        sync(rejected)
+        files = list(_name_shards(release, [w for w in written if w.rows]))
+        count, size = listing.totals()
+        features = features_of(self.corpus.schema, self.corpus.labels)
+        labels = self.corpus.folder / "labels.yaml"
+        return Manifest(
+            version=version,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            corpus=self.corpus.name,
+            origin=Origin(source=Path(self.source.url).name, files=count, bytes=size, sha256=_origin_digest(plan)),
+            schema_sha256=sha256(str(features).encode()).hexdigest(),
+            labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
+            code={"sha256": self.corpus.code_digest()}
+            | {name: version_of(name) for name in ("mmdata-corpus", "datasets", "pyarrow", "pillow")},
+            decode=self.decode,
+            features=features._to_yaml_list(),
+            files=files,
+            counts=counts,
+            rejected=plan.rejected_by_kind(),
+            rejected_sha256=sha256(rejected.read_bytes()).hexdigest(),
+            findings=findings,
+        )
+
+    def _label_fields(self) -> dict[str, Any]:
+        from mmdata.schemas import Label
+
+        return self.corpus.schema.marked(Label)
+
+    def _room_for(self, size: int) -> None:
+        free = shutil.disk_usage(self.work).free
+        if size > free:
+            raise BuildError(
+                f"{self.corpus.folder}: the release needs about {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free. "
+                "Free some (`mmdata prune` drops old releases), or move the corpus folder to a larger disk"
+            )
+
+
+def _name_shards(release: Path, written: list["Written"]) -> Iterator[ShardFile]:
+    """Move shards into the release under their final names: place in the split, hash of the content."""
+    number: dict[str, int] = {}
+    for one in written:
+        split = one.shard.split
+        of = sum(w.shard.split == split for w in written)
+        name = f"{split}-{number.get(split, 0):05d}-of-{of:05d}-{one.sha256[:16]}.parquet"
+        number[split] = number.get(split, 0) + 1
+        os.rename(one.path, release / name)
+        yield ShardFile(path=name, split=split, rows=one.rows, bytes=one.bytes, sha256=one.sha256)
+
+
+def _origin_digest(plan: "Plan") -> str:
+    total = sha256()
+    for row in plan.db.execute(
+        """SELECT r.split, r.place, f.field, f.value FROM accepted r LEFT JOIN facts f
+           ON f.seq = r.seq AND f.kind = 'bytes' ORDER BY r.seq, f.field, f.value"""
+    ):
+        total.update(repr(row).encode())
+    for line in plan.rejected_lines():
+        total.update(line.encode())
+    return total.hexdigest()
+
+
+def _example(plan: "Plan") -> str:
+    import json
+
+    first = json.loads(next(plan.rejected_lines()))
+    return f"The first: {first['place']}: {first['reason']}"

@@ -1,0 +1,72 @@
+"""manifest.json: what is in a release and where each number comes from."""
+
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from .findings import Finding
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ShardFile(_Strict):
+    """One Parquet file of a release."""
+
+    path: str
+    """Name in the release's folder: `train-00000-of-00003-<first 16 of sha256>.parquet`."""
+    split: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Origin(_Strict):
+    """What a release was built from."""
+
+    source: str
+    """Name of the source's last part; its full path is nobody's business."""
+    files: int
+    bytes: int
+    sha256: str
+    """Over every row's split, place and picture hashes, and over the rejected rows."""
+
+
+class Manifest(_Strict):
+    """What is in a release and where it came from: manifest.json."""
+
+    format: Literal[1] = 1
+    version: str
+    created: str
+    """UTC, ISO 8601."""
+    corpus: str
+    origin: Origin
+    schema_sha256: str
+    labels_sha256: str
+    code: dict[str, str]
+    """mmdata's version, the digest of all code that made the rows, and library versions."""
+    decode: str
+    """"full": every picture was decoded; "header": only its header was read."""
+    features: list[dict[str, Any]]
+    """As in a dataset card's `dataset_info`."""
+    files: list[ShardFile]
+    counts: dict[str, dict[str, dict[str, int]]]
+    """label field → class → split → rows."""
+    rejected: dict[str, int]
+    """kind → rows; the rows themselves are in rejected.jsonl."""
+    rejected_sha256: str
+    findings: list[Finding]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """split → rows."""
+        sums: dict[str, int] = {}
+        for file in self.files:
+            sums[file.split] = sums.get(file.split, 0) + file.rows
+        return sums
+
+    def content(self) -> str:
+        """Equal for two releases that hold the same rows and the same rejections."""
+        return json.dumps([self.features, [f.model_dump() for f in self.files], self.rejected_sha256])
