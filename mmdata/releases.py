@@ -19,11 +19,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import ValidationError
 
+from .corpus import Corpus
 from .errors import ReleaseError
 from .manifest import Manifest
 from .strict import explain
@@ -36,10 +37,10 @@ FIRST = "1.0.0"
 class Releases:
     """The releases of one corpus folder."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.data = folder / "data"
-        self.pointer = folder / POINTER
+    def __init__(self, corpus: Corpus):
+        self.corpus, self.folder = corpus, corpus.folder
+        self.data = corpus.folder / "data"
+        self.pointer = corpus.folder / POINTER
 
     def versions(self) -> list[str]:
         """Complete releases on disk, oldest first."""
@@ -82,15 +83,15 @@ class Releases:
         with self._lock():
             staging = self.folder / ".staging"
             _remove(staging)
-            self._finish_commit()
             work = staging / uuid.uuid4().hex
             work.mkdir(parents=True)
             try:
+                self._finish_commit(work)
                 yield work
             finally:
                 _remove(staging)
 
-    def publish(self, work: Path, manifest: Manifest, sample: dict[str, Any]) -> None:
+    def publish(self, work: Path, manifest: Manifest) -> None:
         """Make `work/release` the release `manifest.version` and name it in the pointer."""
         release = work / "release"
         path = release / "manifest.json"
@@ -100,40 +101,32 @@ class Releases:
         self.data.mkdir(exist_ok=True)
         os.rename(release, self.data / manifest.version)
         sync(self.data)
-        self._point(work, self.versions(), sample)
+        self._point(work, self._pointer_text(self.versions()))
 
-    def prune(self, keep: int, sample: dict[str, Any]) -> list[str]:
+    def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` releases from the pointer, then from the disk."""
         with self.writing() as work:
             versions = self.versions()
             gone = versions[: max(0, len(versions) - keep)]
             if gone:
-                self._point(work, [v for v in versions if v not in gone], sample)
+                self._point(work, self._pointer_text([v for v in versions if v not in gone]))
                 for version in gone:
                     os.rename(self.data / version, work / version)
         return gone
 
-    def _finish_commit(self) -> None:
-        """Name the complete releases that a killed writer left unnamed."""
+    def _finish_commit(self, work: Path) -> None:
+        """Make the pointer right: a killed writer may have left a complete release unnamed."""
         versions = self.versions()
-        if versions and versions != self._pointed():
-            from .corpus import Corpus
+        if not versions:
+            return
+        wanted = self._pointer_text(versions)
+        if not self.pointer.exists() or self.pointer.read_bytes() != wanted.encode():
+            self._point(work, wanted)
 
-            work = self.folder / ".staging"
-            work.mkdir(exist_ok=True)
-            self._point(work, versions, Corpus(self.folder).sample_config)
-
-    def _pointed(self) -> list[str]:
-        try:
-            pointer = yaml.safe_load(self.pointer.read_text(encoding="utf-8"))
-            names = [config["config_name"] for config in pointer["configs"]]
-        except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
-            return []
-        return sorted((n for n in names if n != "sample"), key=_order)
-
-    def _point(self, work: Path, versions: list[str], sample: dict[str, Any]) -> None:
-        """Replace the pointer in one step: the sample first (it always exists), then every release."""
-        configs, infos = [{k: v for k, v in sample.items() if k != "default"}], []
+    def _pointer_text(self, versions: list[str]) -> str:
+        """The sample first (it always exists), then every release, the newest as default."""
+        configs = [{k: v for k, v in self.corpus.sample_config.items() if k != "default"}]
+        infos = []
         for version in reversed(versions):
             manifest = self.manifest(version)
             default = {"default": True} if version == versions[-1] else {}
@@ -157,8 +150,11 @@ class Releases:
                     ],
                 }
             )
+        return yaml.safe_dump({"configs": configs, "dataset_info": infos}, allow_unicode=True, sort_keys=False)
+
+    def _point(self, work: Path, text: str) -> None:
+        """Replace the pointer in one step."""
         new = work / POINTER
-        text = yaml.safe_dump({"configs": configs, "dataset_info": infos}, allow_unicode=True, sort_keys=False)
         new.write_text(text, encoding="utf-8")
         sync(new)
         os.replace(new, self.pointer)

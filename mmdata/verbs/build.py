@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import pool
 from ..cache import Cache
@@ -22,9 +21,6 @@ from ..manifest import Manifest
 from ..progress import Progress, Silent
 from ..releases import Bump, Releases
 from ..sources import open_source
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def build(
         if not sample:
             raise BuildError(f"{corpus.name}: which source? Give a folder, a .zip or a URL with --source")
         source = corpus.folder / "tiny"
-    opened, releases = open_source(source), Releases(corpus.folder)
+    opened, releases = open_source(source), Releases(corpus)
     with (
         _explained(corpus.folder),
         releases.writing() as work,
@@ -103,7 +99,7 @@ def build(
             return Build(manifest, corpus.folder, True, one.decoded, time.monotonic() - began)
         created = newest is None or newest.content() != manifest.content()
         if created:
-            releases.publish(work, manifest, corpus.sample_config)
+            releases.publish(work, manifest)
         else:
             assert newest
             manifest = newest.model_copy(update={"findings": manifest.findings})

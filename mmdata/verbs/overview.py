@@ -18,8 +18,8 @@ def overview(under: str | Path = "dataset_builders") -> list[dict[str, Any]]:
 def _one(folder: Path) -> dict[str, Any]:
     entry: dict[str, Any] = {"corpus": folder.name, "folder": str(folder), "releases": [], "rows": {}}
     try:
-        card = Corpus(folder).card
-        releases = Releases(folder)
+        corpus = Corpus(folder)
+        card, releases = corpus.card, Releases(corpus)
         newest = releases.newest()
         entry |= {
             "title": card.get("pretty_name", ""),

@@ -8,7 +8,7 @@ from ..releases import Releases
 
 def to_prune(folder: str | Path, keep: int = 1) -> list[str]:
     """The releases that `prune` would drop, oldest first."""
-    versions = Releases(Corpus(folder).folder).versions()
+    versions = Releases(Corpus(folder)).versions()
     return versions[: max(0, len(versions) - keep)]
 
 
@@ -18,5 +18,4 @@ def prune(folder: str | Path, *, keep: int = 1) -> list[str]:
     Raises:
         ReleaseError: a build is running.
     """
-    corpus = Corpus(folder)
-    return Releases(corpus.folder).prune(max(1, keep), corpus.sample_config)
+    return Releases(Corpus(folder)).prune(max(1, keep))
