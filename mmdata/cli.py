@@ -34,7 +34,7 @@ def build(
         Literal["full", "header"], typer.Option(help="Decode every picture, or read only its header.")
     ] = "full",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes.  [default: one a core]", show_default=False)
+        int | None, typer.Option(min=1, help="Processes; one a core by default.", show_default=False)
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Write sample/ out of the corpus's tiny/ instead.")] = False,
     as_json: AsJson = False,
@@ -54,7 +54,7 @@ def build(
 @app.command()
 def demo(
     into: Annotated[
-        Path | None, typer.Option(help="Where to put it.  [default: a new temporary folder]", show_default=False)
+        Path | None, typer.Option(help="Where to put it; by default a new temporary folder.", show_default=False)
     ] = None,
 ) -> None:
     """See it work: build skin from the pictures that ship with mmdata, offline, without a key."""
