@@ -37,7 +37,7 @@ def check_image(data: bytes, decode: Decode, mode: str | None = "RGB") -> ImageC
     Args:
         data: the file's bytes, any format Pillow reads.
         decode: "full" decodes every pixel and hashes the look; "header" reads only the header,
-            so damage behind it stays unseen.
+            so damage behind it, and EXIF behind a PNG's pixels, stay unseen.
         mode: the Pillow mode that readers will convert to; None means as stored.
     """
     if not data:
@@ -49,11 +49,11 @@ def check_image(data: bytes, decode: Decode, mode: str | None = "RGB") -> ImageC
             fault = _fault(image, mode)
             if fault:
                 return fault
-            notes = tuple(_notes(image, mode))
-            if decode == "header":
-                return ImageCheck("", "", notes)
-            image.load()
-            return ImageCheck("", "", notes, _look(image))
+            look = ""
+            if decode == "full":
+                image.load()
+                look = _look(image)
+            return ImageCheck("", "", tuple(_notes(image, mode)), look)
     except UnidentifiedImageError:
         return ImageCheck(
             "not an image",
@@ -98,6 +98,8 @@ def _notes(image: Image.Image, mode: str | None) -> list[str]:
         notes.append(f"mode {image.mode} is converted to {mode} when loaded; colours may shift a little")
     if mode == "RGB" and (image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info):
         notes.append("it has transparency, which is dropped when loaded as RGB")
+    if image.format == "PNG" and "exif" not in image.info:
+        return notes  # getexif() would decode the whole PNG to look behind its pixels; load() has looked.
     exif = image.getexif()
     if exif.get(ExifTags.Base.Orientation, 1) != 1:
         notes.append("EXIF says it is rotated; it is turned upright when loaded")
@@ -111,8 +113,8 @@ def _notes(image: Image.Image, mode: str | None) -> list[str]:
 def _look(image: Image.Image) -> str:
     import imagehash
 
-    # pHash sees 32 × 32 pixels. Averaging down to no less than 128 first costs a fifth and
-    # gives the same hash for photographs.
+    # pHash sees 32 × 32 pixels. Averaging down to no less than 128 first costs a fifth; it moved
+    # none of the 64 bits in 105 of 140 photographs, and at most 4.
     factor = max(1, min(image.size) // 128)
     if image.mode in {"P", "PA", "1"}:
         image = image.convert("RGB")
