@@ -1,0 +1,210 @@
+"""What the package shows, what it imports, and what a wheel of it holds."""
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import mmdata
+import mmdata.schemas
+
+ROOT = Path(__file__).parent.parent
+HEAVY = {"datasets", "huggingface_hub", "obstore", "pandas", "polars", "pyarrow", "torch", "transformers", "trl"}
+LONG: dict[str, str] = {}
+"""Files over 300 lines, each with its reason."""
+
+
+def modules_of(path: Path) -> set[str]:
+    """Dotted names that a file imports, relative ones from its own folder on as `.name`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            found |= {base} if node.module else {base + alias.name for alias in node.names}
+    return found
+
+
+def tops(path: Path) -> set[str]:
+    """First parts of what a file imports from elsewhere."""
+    return {module.split(".")[0] for module in modules_of(path) if not module.startswith(".")}
+
+
+def python_files(folder: str) -> list[Path]:
+    return sorted(p for p in (ROOT / folder).rglob("*.py") if "data" not in p.parts)
+
+
+# What is shown
+
+
+@pytest.mark.parametrize("package", [mmdata, mmdata.schemas], ids=lambda package: package.__name__)
+def test_all_is_sorted_complete_and_importable(package):
+    assert list(package.__all__) == sorted(set(package.__all__))
+    for name in package.__all__:
+        assert getattr(package, name).__doc__, name
+
+
+def test_all_of_mmdata_is_what_its_table_gives():
+    assert mmdata.__all__ == sorted(mmdata._HOME)
+    assert set(mmdata.__all__) <= set(dir(mmdata))
+
+
+def test_all_of_schemas_is_every_public_class():
+    public = {
+        node.name
+        for path in python_files("schemas")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    }
+    assert set(mmdata.schemas.__all__) == public
+
+
+def test_an_unknown_name_is_said():
+    with pytest.raises(AttributeError, match="'mmdata' has no attribute 'biuld'"):
+        _ = mmdata.biuld
+
+
+@pytest.mark.parametrize("verb", [name for name, home in mmdata._HOME.items() if home.startswith("verbs.")])
+def test_a_verb_is_the_function_even_after_its_module_is_imported(verb):
+    code = f"import mmdata, mmdata.verbs.{verb}; from mmdata import {verb} as found; print(callable(found), callable(mmdata.{verb}))"
+    assert run(code) == "True True"
+    import_module(f"mmdata.verbs.{verb}")
+    assert callable(getattr(mmdata, verb))
+
+
+def run(code: str, *, cwd: Path = ROOT, path: str = "") -> str:
+    """What Python, started anew, prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# What is imported
+
+
+@pytest.mark.parametrize("module", ["mmdata", "mmdata.cli"])
+def test_importing_it_is_light(module):
+    loaded = run(f"import {module}, sys; print(*sys.modules)").split()
+    assert HEAVY & set(loaded) == set()
+
+
+def test_schemas_import_pydantic_and_the_standard_library():
+    for path in python_files("schemas"):
+        assert tops(path) - set(sys.stdlib_module_names) <= {"pydantic"}, path
+        assert not any(module.startswith("..") for module in modules_of(path)), path
+
+
+def test_the_engine_knows_no_corpus_no_recipe_and_no_trainer():
+    for path in python_files("mmdata"):
+        allowed = {"schemas"} if path == ROOT / "mmdata/schemas.py" else set()
+        never = {"schemas", "dataset_builders", "training_recipes", "torch", "trl", "transformers"} - allowed
+        assert tops(path) & never == set(), path
+        below = {".".join(module.split(".")[:2]) for module in modules_of(path)}
+        assert below & {"mmdata.dataset_builders", "mmdata.training_recipes"} == set(), path
+
+
+@pytest.mark.parametrize("path", python_files("dataset_builders"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_corpus_knows_no_other_and_no_recipe(path):
+    never = {"schemas", "dataset_builders", "training_recipes", "torch", "trl", "transformers"}
+    never |= {other.name for other in (ROOT / "dataset_builders").iterdir()} - {"datasets"}
+    assert tops(path) & never == set()
+    assert not any(module.startswith(("..", "mmdata.dataset_builders")) for module in modules_of(path))
+
+
+def test_no_file_is_long_without_a_reason():
+    folders = ["mmdata", "schemas", "dataset_builders", "training_recipes", "tests", "docs"]
+    long = {
+        str(path.relative_to(ROOT))
+        for folder in folders
+        for path in python_files(folder)
+        if len(path.read_text(encoding="utf-8").splitlines()) > 300
+    }
+    assert long == set(LONG)
+
+
+# The wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel built where a release and an annotation store lie about, and the files it should hold."""
+    work = tmp_path_factory.mktemp("wheel")
+    clone = work / "clone"
+    clone.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, clone)
+    for name in ("mmdata", "schemas", "dataset_builders", "training_recipes"):
+        shutil.copytree(
+            ROOT / name, clone / name, ignore=shutil.ignore_patterns(".*", "__pycache__", "data", "*.sqlite*")
+        )
+    there = {path.relative_to(clone).as_posix() for path in clone.rglob("*") if path.is_file()}
+    skin = clone / "dataset_builders/skin"
+    (skin / "data/9.9.9").mkdir(parents=True)
+    for name in ("data/9.9.9/train.parquet", ".huggingface.yaml", ".cache.sqlite", "annotations.sqlite-wal"):
+        (skin / name).write_bytes(b"private")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(work), str(clone)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = work.glob("*.whl")
+    return built, there
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_what_it_should(wheel):
+    built, there = wheel
+    with zipfile.ZipFile(built) as opened:
+        names = opened.namelist()
+        private = [name for name in names if opened.read(name) == b"private"]
+    assert private == []
+    assert len(set(names)) == len(names)
+    package = {name for name in names if ".dist-info/" not in name}
+    engine = {name for name in there if name.startswith("mmdata/")} - {"mmdata/schemas.py"}
+    beside = {
+        f"mmdata/{name}" for name in there if name.startswith(("schemas/", "dataset_builders/", "training_recipes/"))
+    }
+    assert package == engine | beside
+    assert {
+        "mmdata/schemas/__init__.py",
+        "mmdata/template/gitignore",
+        "mmdata/dataset_builders/skin/builder.py",
+    } <= package
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_works_away_from_the_checkout(wheel, tmp_path):
+    built, _ = wheel
+    site, home = tmp_path / "site", tmp_path / "집"
+    home.mkdir()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    subprocess.run([*pip, str(built)], check=True, capture_output=True)
+    demo = [sys.executable, str(site / "bin/mmdata"), "demo", "--into", "demo"]
+    done = subprocess.run(demo, cwd=home, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "skin 1.0.0: train 24, test 12 rows" in done.stdout
+    code = """
+import sys
+import mmdata, mmdata.schemas
+from mmdata.schemas import SkinLesion
+from datasets import load_dataset
+print(mmdata.__file__, mmdata.schemas.__file__)
+print(load_dataset("./demo/skin")["train"].info.version, mmdata.overview("demo")[0]["rows"])
+print(mmdata.new("birds", "mine").name, "schemas" in sys.modules)
+"""
+    where, loaded, scaffolded = run(code, cwd=home, path=str(site)).splitlines()
+    assert where == f"{site}/mmdata/__init__.py {site}/mmdata/schemas/__init__.py"
+    assert loaded == "1.0.0 {'train': 24, 'test': 12}"
+    assert scaffolded == "birds False"
