@@ -48,9 +48,11 @@ class Engine:
         builder: CorpusBuilder = self.corpus.builder(cache_dir=str(self.work / "datasets"))
         plan.add(self._items(builder, listing, findings))
         if not plan.count():
+            zips = sum(1 for _ in listing.files("*.zip"))
             raise BuildError(
                 f"{self.source.url}: {listing.totals()[0]} files, none of which the corpus {self.corpus.name} knows. "
-                f"It looks for {builder.layout}. Is this the right folder?"
+                f"It looks for {builder.layout}. "
+                + (f"There are {zips} .zip files in it: unpack them first" if zips else "Is this the right folder?")
             )
         self._room_for(plan.bytes())
         written = sorted(self._write(plan), key=lambda w: w.shard.index)
