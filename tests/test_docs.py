@@ -63,6 +63,7 @@ def checkout(tmp_path, monkeypatch):
     return clone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])  # README.ko.md has the same blocks.
 def test_the_blocks_run_and_print_what_they_say(name, checkout, capsys):
     names: dict[str, object] = {}
