@@ -61,10 +61,15 @@ def demo(
     from . import summary
     from .verbs.demo import demo
 
-    done, shown = demo(into)
+    done = demo(into)
     summary.show(done, out)
-    out.print(f"\nIt is in {done.folder}. Go on with:\n", markup=False, soft_wrap=True)
-    out.print(shown, markup=False, soft_wrap=True)
+    out.print("\nGo on in Python:\n")
+    for line in (
+        "from datasets import load_dataset",
+        f"ds = load_dataset({str(done.folder)!r})",
+        'print(ds["train"].info.version, ds["train"][0])',
+    ):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
 
 
 @app.command()

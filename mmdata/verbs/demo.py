@@ -8,18 +8,7 @@ from .build import Build, build
 from .new import new
 
 
-def demo(into: str | Path | None = None) -> tuple[Build, str]:
-    """Copy the skin corpus into a folder and build its tiny source.
-
-    Returns:
-        The build, and the lines of Python to go on with.
-    """
+def demo(into: str | Path | None = None) -> Build:
+    """Copy the skin corpus into a folder (by default a new temporary one) and build its tiny source."""
     into = Path(into) if into else Path(tempfile.mkdtemp(prefix="mmdata-demo-"))
-    folder = new("skin", into, like="skin")
-    done = build(folder, HOME / "skin" / "tiny")
-    lines = [
-        "  from datasets import load_dataset",
-        f"  ds = load_dataset({str(folder)!r})",
-        '  print(ds["train"].info.version, ds["train"][0])',
-    ]
-    return done, "\n".join(lines)
+    return build(new("skin", into, like="skin"), HOME / "skin" / "tiny")
