@@ -3,6 +3,7 @@
 import errno
 import os
 import posixpath
+import re
 import stat
 import zipfile
 from collections import deque
@@ -163,6 +164,9 @@ class ZipSource:
             raise FileProblem(f"cannot be read from the zip: {error}") from None
 
 
+REFUSALS = {"PermissionDeniedError", "UnauthenticatedError"}
+
+
 class BucketSource:
     """Object storage through obstore. Keys come from the environment (AWS_ACCESS_KEY_ID, …)."""
 
@@ -209,10 +213,7 @@ class BucketSource:
             return SourceError(
                 f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL"
             )
-        if isinstance(error, PermissionError) or type(error).__name__ in {
-            "PermissionDeniedError",
-            "UnauthenticatedError",
-        }:
+        if isinstance(error, PermissionError) or re.search(r"\b40[13]\b", text) or type(error).__name__ in REFUSALS:
             return SourceError(
                 f"{at}: the server refused the key. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
                 "and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)"
