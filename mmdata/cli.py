@@ -43,8 +43,14 @@ def build(
     from . import summary
     from .verbs.build import build
 
-    with Terminal(err) as progress:
-        done = build(folder, source, bump=bump, decode=decode, workers=workers, sample=sample, progress=progress)
+    try:
+        with Terminal(err) as progress:
+            done = build(folder, source, bump=bump, decode=decode, workers=workers, sample=sample, progress=progress)
+    except KeyboardInterrupt:
+        print(
+            "stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr
+        )
+        raise typer.Exit(130) from None
     if as_json:
         print(summary.as_json(done))
     else:
@@ -133,11 +139,6 @@ def main() -> None:
     except MmdataError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print(
-            "stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr
-        )
-        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -213,7 +213,11 @@ class BucketSource:
             return SourceError(
                 f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL"
             )
-        if isinstance(error, PermissionError) or re.search(r"status code: 40[13]", text) or type(error).__name__ in REFUSALS:
+        if (
+            isinstance(error, PermissionError)
+            or re.search(r"status code: 40[13]", text)
+            or type(error).__name__ in REFUSALS
+        ):
             return SourceError(
                 f"{at}: the server refused the key. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
                 "and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)"

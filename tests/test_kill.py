@@ -20,7 +20,7 @@ import mmdata
 from mmdata.corpus import Corpus
 from mmdata.releases import Releases
 
-RANDOM_KILLS = 14
+RANDOM_KILLS = 6
 
 # Runs in every Python process of the build under test: counts each rename, replace and fsync of
 # them all in one file, and kills the build at the chosen one, just before it or just after.
@@ -50,7 +50,7 @@ for name in ("rename", "replace", "fsync"):
 """
 
 READER = """
-import json, sys, tempfile
+import json, sys, tempfile, time
 from pathlib import Path
 from test_kill import read
 folder, log, stop = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
@@ -62,6 +62,7 @@ with log.open("a") as out:
             seen = ["error", repr(error)]
         out.write(json.dumps(seen) + "\\n")
         out.flush()
+        time.sleep(0.5)  # Leave the build a core.
 """
 
 
