@@ -4,6 +4,7 @@ import datetime
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from importlib.metadata import version as version_of
 from multiprocessing import get_context
@@ -19,6 +20,7 @@ from .findings import Finding
 from .images import Decode
 from .listing import Listing
 from .manifest import Manifest, Origin, ShardFile
+from .names import bytes_text
 from .progress import Progress
 from .releases import sync
 from .sources import Source
@@ -43,7 +45,10 @@ class Engine:
         """Everything but the commit: `work/release` is then ready to be published."""
         from .plan import Plan
 
-        plan = Plan(self.work / "plan.sqlite")
+        with closing(Plan(self.work / "plan.sqlite")) as plan:
+            return self._run(plan, listing, version)
+
+    def _run(self, plan: "Plan", listing: Listing, version: str) -> Manifest:
         findings = list(listing.findings)
         builder: CorpusBuilder = self.corpus.builder(cache_dir=str(self.work / "datasets"))
         plan.add(self._items(builder, listing, findings))
@@ -159,8 +164,8 @@ class Engine:
         free = shutil.disk_usage(self.work).free
         if size > free:
             raise BuildError(
-                f"{self.corpus.folder}: the release needs about {size / 1e9:.1f} GB, the disk has {free / 1e9:.1f} GB free. "
-                "Free some (`mmdata prune` drops old releases), or move the corpus folder to a larger disk"
+                f"{self.corpus.folder}: the release needs about {bytes_text(size)}, the disk has {bytes_text(free)} free. "
+                "Free some disk space (`mmdata prune` drops old releases), or move the corpus folder to a larger disk"
             )
 
 

@@ -1,4 +1,4 @@
-"""File names as people meant them: NFC, and Korean that a zip tool garbled."""
+"""Names and sizes as people read them: NFC, and Korean that a zip tool garbled."""
 
 import os
 import unicodedata
@@ -23,6 +23,14 @@ def is_garbled(raw: str) -> bool:
 def printable(text: str) -> str:
     """The text on one line: control letters and undecodable bytes escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def bytes_text(size: int) -> str:
+    """1.5 MB: powers of 1,000, one decimal."""
+    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB"), (3, "kB")):
+        if size >= 10**power:
+            return f"{size / 10**power:.1f} {unit}"
+    return f"{size} B"
 
 
 def _from_cp949(raw: str) -> str:

@@ -69,6 +69,9 @@ class Plan:
         self.db = sqlite3.connect(path)
         self.db.executescript(_TABLES)
 
+    def close(self) -> None:
+        self.db.close()
+
     def add(self, items: Iterable["Item"]) -> None:
         """Number the items; one whose id came before is rejected."""
         for seq, item in enumerate(items):

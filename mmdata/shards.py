@@ -6,15 +6,15 @@ import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from hashlib import file_digest
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
-from datasets import config as datasets_config
 from datasets.arrow_writer import get_parquet_column_options
 
 from .builder import Item
@@ -24,6 +24,7 @@ from .errors import BuildError, Reject
 from .images import Decode, ImageCheck
 from .plan import Rejected, Shard, items_of
 from .rows import Accepted, Fact, RowMaker
+from .sink import HashedFile
 from .sources import Source, open_source, read_ahead
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def start(work: Work, progress: "Array[Any]") -> None:
     pa.set_cpu_count(1)  # The processes are the parallelism.
     corpus = Corpus(work.corpus)
     builder = corpus.builder(cache_dir=str(work.out / "datasets"))
-    plan = sqlite3.connect(f"file:{_quoted(work.plan)}?mode=ro", uri=True)
+    plan = sqlite3.connect(f"file:{quote(str(work.plan))}?mode=ro", uri=True)
     _worker = _Worker(work, corpus, builder, open_source(work.source), plan, progress)
 
 
@@ -98,12 +99,13 @@ def write_shard(shard: Shard) -> Written:
     try:
         with recall_from(me.work.cache, me.work.decode) as recall:
             maker = RowMaker(me.builder, me.corpus, me.work.decode, recall)
-            _write(out, _rows(out, maker, me))
+            file = HashedFile(out.path)
+            try:
+                out.rows = _write(file, _rows(out, maker, me), me.corpus.features)
+                out.sha256, out.bytes = file.finish(), file.size
+            finally:
+                file.close()
             out.checked = maker.checked
-        with open(out.path, "rb") as written:
-            os.fsync(written.fileno())
-            out.sha256 = file_digest(written, "sha256").hexdigest()
-        out.bytes = out.path.stat().st_size
     except OSError as error:
         raise BuildError(
             f"cannot write {shard.split} shard {shard.index} in {me.work.out}: {os.strerror(error.errno) if error.errno else error}. "
@@ -133,37 +135,33 @@ def _rows(out: Written, maker: RowMaker, me: _Worker) -> Iterator[Accepted]:
         me.progress[done] += 1
 
 
-def _write(out: Written, rows: Iterator[Accepted]) -> None:
-    features = _worker.corpus.features
+def _write(file: HashedFile, rows: Iterator[Accepted], features: datasets.Features) -> int:
+    """Write all rows, a bounded number of bytes at a time; returns how many there were."""
     schema = features.arrow_schema
+    written, size = 0, 0
+    group: list[dict[str, Any]] = []
+
+    def flush() -> int:
+        count = len(group)
+        table = pa.Table.from_pylist(group, schema=schema)
+        group.clear()  # Before writing: the table holds its own copy.
+        writer.write_table(table, row_group_size=count)
+        file.raise_failure()
+        return count
+
     with pq.ParquetWriter(
-        out.path,
+        file,
         schema,
         write_page_index=True,
-        use_content_defined_chunking=datasets_config.DEFAULT_CDC_OPTIONS,
+        use_content_defined_chunking=datasets.config.DEFAULT_CDC_OPTIONS,
         **get_parquet_column_options(features, schema),
     ) as writer:
-        group: list[dict[str, Any]] = []
-        size = 0
         for row in rows:
             group.append(row.row)
             size += row.size
             if size >= ROW_GROUP_BYTES or len(group) >= ROW_GROUP_ROWS:
-                out.rows += _flush(writer, group, schema)
+                written += flush()
                 size = 0
         if group:
-            out.rows += _flush(writer, group, schema)
-
-
-def _flush(writer: pq.ParquetWriter, group: list[dict[str, Any]], schema: pa.Schema) -> int:
-    count = len(group)
-    table = pa.Table.from_pylist(group, schema=schema)
-    group.clear()  # Before writing: the table holds its own copy.
-    writer.write_table(table, row_group_size=count)
-    return count
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote
-
-    return quote(str(path))
+            written += flush()
+    return written

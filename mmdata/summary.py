@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .findings import Finding
+from .names import bytes_text
 from .verbs.build import Build
 
 SHOWN_OF_A_CHECK = 24
@@ -42,7 +43,7 @@ def as_screen(build: Build) -> RenderableType:
     size = sum(f.bytes for f in m.files)
     parts: list[RenderableType] = [
         Text(
-            f"{m.corpus} {m.version}: {splits} rows, {_bytes(size)} in {len(m.files)} files, {build.seconds:.1f} s",
+            f"{m.corpus} {m.version}: {splits} rows, {bytes_text(size)} in {len(m.files)} files, {build.seconds:.1f} s",
             "bold",
         )
     ]
@@ -87,13 +88,6 @@ def _findings(findings: list[Finding], version: str) -> list[RenderableType]:
         colour = "red" if level == "error" else "yellow"
         lines.append(Text.assemble((f"{level}: {check}: ", colour), "; ".join(shown) + more))
     return lines
-
-
-def _bytes(size: int) -> str:
-    for power, unit in ((12, "TB"), (9, "GB"), (6, "MB"), (3, "kB")):
-        if size >= 10**power:
-            return f"{size / 10**power:.1f} {unit}"
-    return f"{size} B"
 
 
 def show(build: Build, console: Console) -> None:
