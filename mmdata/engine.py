@@ -20,7 +20,7 @@ from .findings import Finding
 from .images import Decode
 from .listing import Listing
 from .manifest import Manifest, Origin, ShardFile
-from .names import bytes_text
+from .names import bytes_text, printable
 from .progress import Progress
 from .releases import sync
 from .sources import Source
@@ -197,4 +197,4 @@ def _example(plan: "Plan") -> str:
     import json
 
     first = json.loads(next(plan.rejected_lines()))
-    return f"The first: {first['place']}: {first['reason']}"
+    return f"The first: {printable(first['place'])}: {first['reason']}"

@@ -45,7 +45,7 @@ class Rejected(NamedTuple):
     @classmethod
     def of(cls, item: "Item", why: Reject) -> "Rejected":
         value = why.value if isinstance(why.value, int | float | bool | None) else printable(str(why.value))[:500]
-        return cls(item.id, item.split, item.place, why.field, value, why.kind, why.reason)
+        return cls(item.id, item.split, item.place, why.field, value, why.kind, printable(why.reason))
 
     def line(self) -> str:
         return json.dumps(self._asdict(), ensure_ascii=False)

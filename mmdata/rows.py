@@ -93,6 +93,8 @@ class RowMaker:
                 return self._picture(name, value, marker, facts)
         if isinstance(value, BaseModel):
             return self._struct(value, f"{name}.", facts)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise Reject("invalid value", field=name, value=str(value), reason=f"{name}: {value} needs over 64 bits")
         return getattr(value, "value", value)  # An Enum's value.
 
     def _record(self, item: "Item", named: dict[str, bytes]) -> Record:

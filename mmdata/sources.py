@@ -1,11 +1,14 @@
 """Where raw files are: a folder, a zip, a bucket. Listed without reading a byte, read by name."""
 
 import errno
+import lzma
 import os
 import posixpath
 import re
 import stat
+import struct
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -80,7 +83,7 @@ def open_source(url: str | Path) -> Source:
         return FolderSource(str(path))
     if not path.exists():
         raise SourceError(f"source {text!r}: no such file or folder (looked in {Path.cwd()})")
-    if zipfile.is_zipfile(path):
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
         return ZipSource(str(path))
     raise SourceError(
         f"source {text!r} is a file, not a folder of raw files. "
@@ -139,6 +142,21 @@ class FolderSource:
             raise FileProblem(f"cannot be read: {error.strerror}") from None
 
 
+DAMAGE = (
+    OSError,
+    KeyError,
+    ValueError,
+    EOFError,
+    RuntimeError,  # An encrypted file.
+    NotImplementedError,  # An unknown way of packing.
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+)
+"""What zipfile raises on a zip that is cut, damaged or locked."""
+
+
 class ZipSource:
     """A zip file. Names without the UTF-8 flag may be CP949; `readable` sees to it."""
 
@@ -148,8 +166,11 @@ class ZipSource:
         self.url = os.path.abspath(url)
         try:
             self._zip = zipfile.ZipFile(self.url)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise SourceError(f"source {url!r} is not a zip that can be opened: {error}") from None
+        except DAMAGE as error:
+            raise SourceError(
+                f"source {url!r} is not a zip that can be opened: {_first_line(error)}. "
+                "It may be cut short: copy or download it again, or unpack it and give the folder"
+            ) from None
 
     def list(self) -> Iterator[SourceFile | Finding]:
         for info in self._zip.infolist():
@@ -160,8 +181,10 @@ class ZipSource:
     def read(self, file: SourceFile) -> bytes:
         try:
             return self._zip.read(file.raw)
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile, NotImplementedError) as error:
-            raise FileProblem(f"cannot be read from the zip: {error}") from None
+        except DAMAGE as error:
+            raise FileProblem(
+                f"cannot be read from the zip: {_first_line(error)}; copy or download the zip again"
+            ) from None
 
 
 REFUSALS = {"PermissionDeniedError", "UnauthenticatedError"}

@@ -123,24 +123,23 @@ def pictures(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "words"),
+    ("name", "kind", "words", "next_step"),
     [
-        ("cut.png", "truncated image", "truncated"),
-        ("cut_too.jpg", "truncated image", "truncated"),
-        ("zero.png", "empty file", "0 bytes"),
-        ("text.png", "not an image", "not a picture that Pillow can read"),
-        ("bomb.png", "too many pixels", "more than 89,478,485 pixels"),
-        ("deep.png", "16-bit image", "more than 8 bits a channel"),
-        ("moving.png", "animated image", "2 frames; one picture is wanted"),
-        ("moving2.png", "animated image", "2 frames; one picture is wanted"),
+        ("cut.png", "truncated image", "truncated", "copy it again"),
+        ("cut_too.jpg", "truncated image", "truncated", "copy it again"),
+        ("zero.png", "empty file", "0 bytes", "copy it again"),
+        ("text.png", "not an image", "not a picture that Pillow can read", "save it as PNG or JPEG"),
+        ("bomb.png", "too many pixels", "60000 × 60000 is more than 89,478,485 pixels", "made smaller first"),
+        ("deep.png", "16-bit image", "more than 8 bits a channel", "scale it to 8 bits first"),
+        ("moving.png", "animated image", "2 frames; one picture is wanted", "save the frame you mean"),
+        ("moving2.png", "animated image", "2 frames; one picture is wanted", "save the frame you mean"),
     ],
 )
-def test_a_bad_picture_is_refused_with_its_reason(pictures, name, kind, words):
+def test_a_bad_picture_is_refused_with_its_reason(pictures, name, kind, words, next_step):
     row = pictures[2][name]
     assert (row["kind"], row["field"], row["split"]) == (kind, "image", "train")
-    assert words in row["reason"]
+    assert words in row["reason"] and next_step in row["reason"]
     assert row["place"] == row["value"] == f"{GOOD}/{name}"
-    assert row["reason"].split(";")[-1].strip() or "first" in row["reason"], "a next step"
 
 
 def test_the_good_pictures_beside_bad_ones_are_kept(pictures):
@@ -165,6 +164,8 @@ def test_a_picture_that_is_kept_with_a_catch_is_named(pictures, name, words):
 
 
 def test_every_kept_picture_loads_as_rgb_and_upright(pictures):
+    notes = said(pictures[1], "picture")
+    assert "palette.png" not in notes and "good_0.png" not in notes, "nothing is lost in these"
     rows = datasets.load_dataset(str(pictures[0]))["train"]
     by_id = {row["id"].rsplit("/", 1)[-1]: row["image"] for row in rows}
     assert {image.mode for image in by_id.values()} == {"RGB"}
@@ -172,6 +173,19 @@ def test_every_kept_picture_loads_as_rgb_and_upright(pictures):
 
 
 # Names and folders
+
+
+def test_a_message_stays_on_its_line_whatever_the_file_is_called(skin, tmp_path):
+    root = tmp_path / "원본"
+    for name in ("line\nbreak.png", "line\nbreak.jpg", "line\n\x1b[31mred.png"):
+        put(root, f"{GOOD}/{name}", b"")
+    with pytest.raises(BuildError) as error:
+        mmdata.build(skin, root)
+    assert f"The first: {GOOD}/line\\n\\x1b[31mred.png: the file has 0 bytes" in str(error.value)
+    put(root, f"{GOOD}/good_0.png", encoded(photo(0)))
+    build = mmdata.build(skin, root)
+    assert f"already that of {GOOD}/line\\nbreak.jpg; rename" in refused(skin, build)["line\nbreak.png"]["reason"]
+    assert ids(skin) == {"train/건선/정면/good_0"}
 
 
 def test_folders_in_nfd_are_read_as_nfc(skin, tmp_path):
@@ -274,6 +288,8 @@ def test_the_same_picture_in_both_splits_is_a_leak(skin, source):
     shutil.copy(source / GOOD / "good_0.png", source / "Validation/images/VS_정상_측면/copy.png")
     build = mmdata.build(skin, source)
     leak = said(build, "leak")
+    assert [f.level for f in build.findings if f.check == "leak"] == ["error"]
+    assert ids(skin) == GOOD_IDS | {"test/정상/측면/copy"}, "said, not removed"
     assert "the same picture, byte for byte, is in more than one split" in leak
     assert f"train {GOOD}/good_0.png and test Validation/images/VS_정상_측면/copy.png" in leak
     assert "equal perceptual hash" not in leak, "said once"
@@ -299,7 +315,10 @@ def test_one_subject_in_both_splits_is_a_leak(skin, source):
 
 def test_the_same_picture_with_two_labels_names_both(skin, source):
     shutil.copy(source / GOOD / "good_0.png", put(source, "Training/images/TS_주사_정면/again.png", b""))
-    message = said(mmdata.build(skin, source), "two labels")
+    build = mmdata.build(skin, source)
+    message = said(build, "two labels")
+    assert [f.level for f in build.findings if f.check == "two labels"] == ["error"]
+    assert ids(skin) == GOOD_IDS | {"train/주사/정면/again"}, "said, not removed"
     assert "the same picture has more than one label" in message
     assert "건선 (Training/images/TS_건선_정면/good_0.png)" in message and "주사 (" in message
 
@@ -360,7 +379,9 @@ def test_both_layouts_join_label_files_by_name(skin, tmp_path, images, labels):
     ("content", "kind", "words"),
     [
         (label_file("여드름"), "contradicting label", "says '여드름', the folder says '건선'"),
+        (label_file("건선종"), "unknown label", "label '건선종' is not in labels.yaml. Known: 건선, 아토피"),
         (b"{", "broken label file", "Correct the file or remove it"),
+        (b"[" * 5000, "broken label file", "recursion limit exceeded"),
         (b'{"annotations": []}', "broken label file", "annotations: List should have at least 1 item"),
         (
             label_file("건선", bbox={"lesion_area": {"xpos": "left"}}),
@@ -375,6 +396,30 @@ def test_a_wrong_label_file_refuses_its_row(skin, source, content, kind, words):
     row = refused(skin, build)["good_0.png"]
     assert row["kind"] == kind and words in row["reason"] and "good_0.json" in row["reason"]
     assert ids(skin) == GOOD_IDS - {"train/건선/정면/good_0"}
+
+
+def test_a_number_that_no_column_holds_refuses_its_row(skin, source):
+    info = {"diagnosis_name": "건선", "easi_score": {"iga_grade": 10**30}}
+    put(source, "Training/labels/TL_건선_정면/good_0.json", label_file("건선", diagnosis_info=info))
+    row = refused(skin, mmdata.build(skin, source))["good_0.png"]
+    assert (row["kind"], row["field"]) == ("invalid value", "iga_grade") and "over 64 bits" in row["reason"]
+    assert ids(skin) == GOOD_IDS - {"train/건선/정면/good_0"}
+
+
+def test_label_files_with_a_byte_order_mark_or_an_upper_case_name_are_read(skin, source):
+    put(source, "Training/labels/TL_건선_정면/good_0.json", b"\xef\xbb\xbf" + label_file("건선"))
+    put(source, "Training/labels/TL_건선_정면/good_1.JSON", label_file("건선"))
+    build = mmdata.build(skin, source)
+    assert build.manifest.rejected == {}
+    assert datasets.load_dataset(str(skin))["train"]["body_part"] == ["뺨", "뺨"]
+
+
+def test_label_files_without_a_picture_are_counted_by_folder(skin, source):
+    for name in ("good_0", "lost_1", "lost_2"):
+        put(source, f"Training/labels/TL_건선_정면/{name}.json", label_file("건선"))
+    build = mmdata.build(skin, source)
+    assert said(build, "label files") == "Training/labels/TL_건선_정면: 2 label files have no picture, left out"
+    assert ids(skin) == GOOD_IDS
 
 
 # Sources
@@ -426,6 +471,30 @@ def test_a_zip_builds_to_the_shards_of_its_folder(skin, source, tmp_path, name):
     assert ("건선".encode("cp949") in (tmp_path / "원본.zip").read_bytes()) == (name is Cp949Name)
     folder, packed = mmdata.build(skin, source), mmdata.new("skin", tmp_path / "zip", like="skin")
     assert mmdata.build(packed, tmp_path / "원본.zip").manifest.files == folder.manifest.files
+
+
+def test_a_damaged_zip_loses_the_rows_that_it_damaged(skin, source, tmp_path):
+    path = tmp_path / "원본.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for number in range(2):
+            out.writestr(f"{GOOD}/{number}.bmp.png", encoded(photo(number), "BMP"))
+    content = bytearray(path.read_bytes())
+    content[200:260] = b"\xff" * 60
+    path.write_bytes(content)
+    row = refused(skin, mmdata.build(skin, path))["0.bmp.png"]
+    assert row["kind"] == "unreadable file"
+    assert "cannot be read from the zip: Error -3 while decompressing" in row["reason"]
+    assert "copy or download the zip again" in row["reason"]
+    assert ids(skin) == {"train/건선/정면/1.bmp"}
+
+
+def test_a_zip_that_is_cut_short_is_no_folder_but_a_bad_zip(skin, tmp_path):
+    with zipfile.ZipFile(tmp_path / "원본.zip", "w") as out:
+        out.writestr(f"{GOOD}/0.png", encoded(photo(0)))
+    content = (tmp_path / "원본.zip").read_bytes()
+    (tmp_path / "원본.zip").write_bytes(content[: len(content) // 2])
+    with pytest.raises(SourceError, match=r"원본\.zip' is not a zip that can be opened: .*copy or download it again"):
+        mmdata.build(skin, tmp_path / "원본.zip")
 
 
 # The disk and the command line

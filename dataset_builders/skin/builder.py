@@ -1,5 +1,6 @@
 """Skin: AI Hub 71863, facial skin disease photographs, and folders laid out like it."""
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,10 +30,10 @@ class Skin(CorpusBuilder):
         """Every picture in a TS_ or VS_ folder, with its label file if there is one."""
         counts: Counter[str] = Counter()
         stray: Counter[str] = Counter()
-        label_files = {_key(file): file for file in listing.files("*.json") if _key(file)}
+        label_files = {_key(file): file for file in listing.files() if _is_label_file(file)}
         for file in listing.files():
             folder = FOLDER.fullmatch(file.folder.rsplit("/", 1)[-1])
-            if folder and folder["what"] == "L" and file.name.lower().endswith(".json"):
+            if _is_label_file(file):
                 continue
             if not (folder and folder["what"] == "S" and file.name.lower().endswith(IMAGES)):
                 stray[file.folder] += 1
@@ -44,7 +45,7 @@ class Skin(CorpusBuilder):
             if name:
                 data |= {"site": name["site"], "subject": f"{name['site']}_{name['number']}"}
             files = {"image": file}
-            if found := label_files.get(_key(file)):
+            if found := label_files.pop(_key(file), None):
                 files["label file"] = found
             yield Item(f"{split}/{label}/{view}/{file.stem}", split, files, data)
         if counts:
@@ -55,6 +56,10 @@ class Skin(CorpusBuilder):
                 f"{name or 'the top folder'}: {number} files that are no pictures of a TS_ or VS_ folder, left out",
                 [name],
                 number,
+            )
+        for name, number in Counter(file.folder for file in label_files.values()).items():
+            yield Finding.warning(
+                "label files", f"{name}: {number} label files have no picture, left out", [name], number
             )
 
     def _wrong_counts(self, counts: Counter[str]) -> Iterator[Finding]:
@@ -73,7 +78,7 @@ class Skin(CorpusBuilder):
 
     def _read(self, path: str, content: bytes, label: str) -> dict[str, Any]:
         try:
-            one = LabelFile.model_validate_json(content).annotations[0]
+            one = LabelFile.model_validate_json(content.removeprefix(codecs.BOM_UTF8)).annotations[0]
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "content"
@@ -84,7 +89,12 @@ class Skin(CorpusBuilder):
                 reason=f"{path}: {where}: {first['msg']}. Correct the file or remove it",
             ) from None
         told, labels = one.diagnosis_info.diagnosis_name, self.corpus.labels["label"]
-        if told and labels.index(told) != labels.index(label):
+        ours = labels.index(label)
+        try:
+            theirs = labels.index(told) if told else ours
+        except Reject as unknown:
+            raise Reject(unknown.kind, field="label", value=told, reason=f"{path}: {unknown}") from None
+        if theirs != ours:
             raise Reject(
                 "contradicting label",
                 field="label",
@@ -105,6 +115,10 @@ class Skin(CorpusBuilder):
             "lesion_area": box.lesion_area and box.lesion_area.model_dump(),
             "lesions": [lesion.model_dump() for lesion in box.lesions],
         }
+
+
+def _is_label_file(file: SourceFile) -> bool:
+    return file.name.lower().endswith(".json") and _key(file) is not None
 
 
 def _key(file: SourceFile) -> tuple[str, str] | None:
