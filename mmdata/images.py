@@ -1,6 +1,7 @@
 """Is it a picture? One look at the bytes says so, and what it looks like."""
 
 import io
+import re
 import warnings
 from typing import Literal, NamedTuple
 
@@ -60,8 +61,11 @@ def check_image(data: bytes, decode: Decode, mode: str | None = "RGB") -> ImageC
             f"the content is not a picture that Pillow can read (it begins with {data[:12]!r}); "
             "save it as PNG or JPEG, or remove it",
         )
-    except Image.DecompressionBombError:
-        return ImageCheck("too many pixels", _too_many("it claims"))
+    except Image.DecompressionBombError as error:
+        claimed = re.search(r"\d+", str(error))  # Pillow says the size here only.
+        return ImageCheck(
+            "too many pixels", _too_many(f"it claims {int(claimed[0]):,} pixels," if claimed else "it is")
+        )
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
         # Pillow's decoders raise all of these on damaged files.
         text = str(error) or type(error).__name__
@@ -77,7 +81,7 @@ def check_image(data: bytes, decode: Decode, mode: str | None = "RGB") -> ImageC
 def _fault(image: Image.Image, mode: str | None) -> ImageCheck | None:
     width, height = image.size
     if width * height > MAX_PIXELS:
-        return ImageCheck("too many pixels", _too_many(f"{width} × {height} is"))
+        return ImageCheck("too many pixels", _too_many(f"{width} × {height} pixels are"))
     if (frames := getattr(image, "n_frames", 1)) > 1 and image.format not in STILL_FORMATS:
         return ImageCheck(
             "animated image",
@@ -122,4 +126,4 @@ def _look(image: Image.Image) -> str:
 
 
 def _too_many(what: str) -> str:
-    return f"{what} more than {MAX_PIXELS:,} pixels: a decompression bomb, or a scan to be made smaller first"
+    return f"{what} more than {MAX_PIXELS:,}: a decompression bomb, or a scan to be made smaller first"
