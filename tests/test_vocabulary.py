@@ -1,0 +1,334 @@
+"""The words: records, label maps, features, names, pictures, cuts."""
+
+import datetime
+import enum
+import io
+import os
+import random
+import sqlite3
+import unicodedata
+from typing import Annotated, Literal
+
+import datasets
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from mmdata.builder import Item
+from mmdata.errors import CorpusError, Reject
+from mmdata.features import features_of
+from mmdata.images import check_image
+from mmdata.labels import read_label_maps
+from mmdata.listing import Listing
+from mmdata.names import is_garbled, printable, readable
+from mmdata.plan import MiB, Plan, items_of, shard_bytes
+from mmdata.schemas import Group, Id, Image, Label, Part, Picture, Record, SkinLesion
+from mmdata.sources import SourceFile
+
+
+@pytest.fixture
+def maps(tmp_path):
+    def read(text: str):
+        (tmp_path / "labels.yaml").write_text(text, encoding="utf-8")
+        return read_label_maps(tmp_path / "labels.yaml")
+
+    return read
+
+
+# Label maps
+
+
+def test_classes_keep_their_order_and_aliases_lead_to_them(maps):
+    label = maps("label:\n  지루: {en: seborrheic, aliases: [지루성 피부염]}\n  건선:\n")["label"]
+    assert label.names == ["지루", "건선"]
+    assert [label.index(v) for v in ("지루", "지루성 피부염", "건선", unicodedata.normalize("NFD", "건선"))] == [
+        0,
+        0,
+        1,
+        1,
+    ]
+
+
+@pytest.mark.parametrize("value", ["건선증 ", "", "psoriasis"])
+def test_an_unknown_label_is_refused_with_choices(maps, value):
+    with pytest.raises(Reject, match=f"label '{value}' is not in labels.yaml. Known: 건선, 아토피"):
+        maps("label:\n  건선:\n  아토피:\n")["label"].index(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("label:\n  건선:\n  건선:\n", "line 3, column 3: the key '건선' is written twice"),
+        ("label:\n  건선: {aliases: [a]}\n  아토피: {aliases: [a]}\n", "'a' stands for both '건선' and '아토피'"),
+        ("label:\n  건선: {alias: [a]}\n", "건선: alias: Extra inputs are not permitted"),
+        ("label:\n  건선: {en: 3}\n", "건선: en: Input should be a valid string"),
+        ("label:\n  no:\n", "the class False is not a clean piece of text; write it in quotes"),
+        ("label:\n  1:\n", "the class 1 is not a clean piece of text"),
+        ("label:\n  ' 건선':\n", "the class ' 건선' is not a clean"),
+        ("label: [건선]\n", "'label': expected the classes, one a line"),
+        ("label:\n", "'label': expected the classes"),
+        ("건선\n", "expected `field:` and its classes below it"),
+        ("label: {건선: [}\n", "line 1, column"),
+    ],
+)
+def test_labels_yaml_is_read_strictly(maps, text, words):
+    with pytest.raises(CorpusError) as error:
+        maps(text)
+    assert words in str(error.value) and "labels.yaml" in str(error.value)
+
+
+def test_a_label_file_that_is_not_utf_8_is_named(tmp_path):
+    (tmp_path / "labels.yaml").write_bytes("label:\n  건선:\n".encode("cp949"))
+    with pytest.raises(CorpusError, match=r"labels\.yaml: not UTF-8 at byte 9; save it as UTF-8"):
+        read_label_maps(tmp_path / "labels.yaml")
+
+
+# Records and features
+
+
+class Mood(enum.Enum):
+    GOOD = "good"
+
+
+class Turn(Part):
+    text: str
+    tags: list[str]
+    mood: Annotated[str, Label()]
+
+
+class Everything(Record):
+    id: Annotated[str, Id()]
+    image: Annotated[Picture, Image(mode=None)]
+    pictures: list[Annotated[Picture, Image()]]
+    label: Annotated[str | None, Label("mood")]
+    flag: bool
+    count: int | None
+    weight: float
+    raw: bytes
+    at: datetime.datetime
+    day: datetime.date
+    size: Literal["s", "m"]
+    kind: Mood
+    turns: list[Turn]
+    boxes: list[list[float]]
+
+
+def test_every_kind_of_field_has_its_feature(maps):
+    value, names = datasets.Value, datasets.ClassLabel(names=["기쁨", "슬픔"])
+    assert features_of(Everything, maps("mood:\n  기쁨:\n  슬픔:\n")) == datasets.Features(
+        {
+            "id": value("string"),
+            "image": datasets.Image(),
+            "pictures": datasets.List(datasets.Image(mode="RGB")),
+            "label": names,
+            "flag": value("bool"),
+            "count": value("int64"),
+            "weight": value("float64"),
+            "raw": value("large_binary"),
+            "at": value("timestamp[us, tz=UTC]"),
+            "day": value("date32"),
+            "size": value("string"),
+            "kind": value("string"),
+            "turns": datasets.List({"text": value("string"), "tags": datasets.List(value("string")), "mood": names}),
+            "boxes": datasets.List(datasets.List(value("float64"))),
+        }
+    )
+
+
+def test_a_type_without_a_column_is_named_with_what_there_is():
+    class Odd(Record):
+        id: Annotated[str, Id()]
+        either: int | str
+
+    with pytest.raises(CorpusError, match=r"Odd\.either: int \| str has no column type\. Use str, int"):
+        features_of(Odd, {})
+
+
+def test_a_label_without_its_map_is_named(maps):
+    with pytest.raises(CorpusError, match=r"SkinLesion\.view: .* no map 'view'. It has: label. Add `view:`"):
+        features_of(SkinLesion, maps("label:\n  건선:\n"))
+
+
+@pytest.mark.parametrize(("kind", "words"), [(str, "its type must be Picture, not str")])
+def test_an_image_marker_wants_a_picture(kind, words):
+    class Odd(Record):
+        id: Annotated[str, Id()]
+        image: Annotated[kind, Image()]
+
+    with pytest.raises(CorpusError, match=words):
+        features_of(Odd, {})
+
+
+def test_a_record_has_exactly_one_id():
+    with pytest.raises(TypeError, match=r"NoId: 0 fields are marked Id\(\) \(none\)"):
+
+        class NoId(Record):
+            name: str
+
+    with pytest.raises(TypeError, match=r"TwoIds: 2 fields are marked Id\(\) \(a, b\)"):
+
+        class TwoIds(Record):
+            a: Annotated[str, Id()]
+            b: Annotated[str, Id()]
+
+
+def test_markers_are_found_by_their_type():
+    assert list(SkinLesion.marked(Image)) == ["image"]
+    assert list(SkinLesion.marked(Label)) == ["label", "view"]
+    assert {f: g.one_split for f, g in SkinLesion.marked(Group).items()} == {"site": False, "subject": True}
+
+
+# Names
+
+HANGUL = st.characters(min_codepoint=0xAC00, max_codepoint=0xD7A3)
+KSX = st.sampled_from(
+    [c for n in range(0xAC00, 0xD7A4) if len((c := chr(n)).encode("cp949")) == 2 and c.encode("cp949")[0] >= 0xB0]
+)
+PLAIN = st.sampled_from("abcXYZ0189_- .()")
+
+
+@given(st.text(HANGUL | PLAIN, min_size=1))
+def test_decomposed_korean_is_composed(name):
+    assert readable(unicodedata.normalize("NFD", name)) == name
+
+
+@given(st.text(HANGUL | PLAIN, min_size=1))
+def test_undecodable_cp949_bytes_are_read(name):
+    raw = os.fsdecode(name.encode("cp949"))
+    # Some CP949 bytes happen to be valid UTF-8; those are taken as they are.
+    if any("\udc80" <= c <= "\udcff" for c in raw):
+        assert readable(raw) == name and is_garbled(raw)
+
+
+@given(st.text(KSX | PLAIN, min_size=1))
+def test_korean_that_a_tool_took_for_cp437_is_read(name):
+    assert readable(name.encode("cp949").decode("cp437")) == name
+
+
+@given(st.text(st.characters(max_codepoint=0x24FF, exclude_categories=["Cs"])))
+def test_other_names_stay_as_they_are(name):
+    assert readable(name) == unicodedata.normalize("NFC", name) and not is_garbled(name)
+
+
+@pytest.mark.parametrize("name", ["café", "élan", "Ünal", "naïve/ÅÄÖ", "사진", "日本語", "photo.png"])
+def test_european_and_other_names_are_not_garbled(name):
+    assert readable(name) == name
+
+
+@given(st.text(st.characters()))
+def test_printable_is_one_line(text):
+    assert all(c.isprintable() for c in printable(text))
+    printable(text).encode()
+
+
+# Pictures
+
+
+def picture(kind: str) -> bytes:
+    out = io.BytesIO()
+    Pillow.frombytes("RGB", (24, 24), random.Random(1).randbytes(1728)).save(out, kind)
+    return out.getvalue()
+
+
+@given(st.binary(max_size=300), st.sampled_from(["full", "header"]))
+def test_garbage_is_refused_not_raised(data, decode):
+    assert check_image(data, decode).kind
+
+
+@given(
+    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
+    st.integers(1, 2000),
+    st.sampled_from(["full", "header"]),
+)
+def test_a_picture_cut_anywhere_never_raises(kind, keep, decode):
+    data = picture(kind)
+    check_image(data[:keep], decode)
+    if keep < 8:
+        assert check_image(data[:keep], decode).kind
+
+
+@given(
+    st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP"]),
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=6),
+)
+def test_a_picture_with_flipped_bytes_never_raises(kind, flips):
+    data = bytearray(picture(kind))
+    for at, value in flips:
+        data[at % len(data)] = value
+    check_image(bytes(data), "full")
+
+
+def test_a_whole_picture_is_good_and_has_a_look():
+    check = check_image(picture("PNG"), "full")
+    assert (check.kind, len(check.look)) == ("", 16)
+    assert check_image(picture("PNG"), "header").look == ""
+
+
+def test_a_phones_two_frame_jpeg_is_one_picture():
+    out = io.BytesIO()
+    frames = [Pillow.new("RGB", (8, 8), c) for c in ("red", "blue")]
+    frames[0].save(out, "MPO", save_all=True, append_images=frames[1:])
+    assert check_image(out.getvalue(), "full").kind == ""
+
+
+# Cuts
+
+
+@given(st.integers(0, 1 << 45))
+def test_a_shard_is_at_most_512_mib_and_there_are_few(total):
+    size = shard_bytes(total)
+    assert size in {32 * MiB << n for n in range(5)}
+    assert total <= 64 * size or size == 512 * MiB
+    assert size == 32 * MiB or total > 64 * (size // 2)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["train", "test", "validation"]), st.integers(0, 60 * MiB)), min_size=1, max_size=60
+    )
+)
+def test_every_item_is_in_exactly_one_shard_in_order(rows):
+    from contextlib import closing
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    items = [
+        Item(str(n), split, {"image": SourceFile(f"{n}", f"{n}", size, "")}, {}) for n, (split, size) in enumerate(rows)
+    ]
+    with TemporaryDirectory() as folder, closing(Plan(Path(folder) / "plan.sqlite")) as plan:
+        plan.add(items)
+        shards = plan.shards()
+        found = [(shard.split, [item for _, item in items_of(plan.db, shard)]) for shard in shards]
+    assert [s.index for s in shards] == list(range(len(shards)))
+    for split in {i.split for i in items}:
+        assert [i for s, run in found if s == split for i in run] == [i for i in items if i.split == split]
+    for _, run in found:
+        assert len(run) == 1 or sum(i.size for i in run) <= shard_bytes(sum(i.size for i in items) + MiB)
+
+
+class Fixed:
+    """A source of these files, listed in this order."""
+
+    url, readers = "fixed", 1
+
+    def __init__(self, files):
+        self.files = files
+
+    def list(self):
+        yield from self.files
+
+
+@given(st.permutations(["나/b.png", "가/a.png", "가/a.json", "c.PNG", "가.png"]))
+def test_a_listing_is_in_the_order_of_paths_however_it_came(names):
+    from contextlib import closing
+
+    files = [SourceFile(name, name, 1, "x") for name in names]
+    with closing(sqlite3.connect(":memory:")) as db:
+        listing = Listing.of(Fixed(files), db)
+        assert [f.path for f in listing.files()] == sorted(names)
+        assert [f.path for f in listing.files("*.png")] == ["가.png", "가/a.png", "나/b.png"]
+        assert listing.find("가/a.json").stem == "a" and listing.find("없음") is None
+        digest = listing.digest()
+    with closing(sqlite3.connect(":memory:")) as db:
+        assert Listing.of(Fixed(sorted(files, key=str)), db).digest() == digest
