@@ -1,0 +1,223 @@
+"""The same tree from a real S3 server on loopback, and what happens when it is not there."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from datetime import timedelta
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+import mmdata
+from mmdata.corpus import HOME
+from mmdata.errors import FileProblem, SourceError
+from mmdata.sources import open_source
+
+KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+IDENTITIES = {
+    "identities": [
+        {
+            "name": "tests",
+            "credentials": [{"accessKey": "key", "secretKey": "secret"}],
+            "actions": ["Admin", "Read", "Write", "List"],
+        }
+    ]
+}
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as open_sockets:
+        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+class Server:
+    """SeaweedFS with one key."""
+
+    def __init__(self, folder: Path):
+        folder.mkdir()
+        (folder / "s3.json").write_text(json.dumps(IDENTITIES))
+        names = ["master.port", "volume.port", "filer.port", "s3.port"]
+        ports = free_ports(8)
+        flags = [f"-{name}={ports[i]}" for i, name in enumerate(names)]
+        flags += [f"-{name}.grpc={ports[i + 4]}" for i, name in enumerate(names)]
+        self.port, self.url = ports[3], f"http://127.0.0.1:{ports[3]}"
+        weed = Path(sys.executable).parent / "weed"
+        command = [weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", "-filer", "-s3"]
+        self._log = (folder / "log").open("wb")
+        self.process = subprocess.Popen(
+            [*command, f"-s3.config={folder / 's3.json'}", "-volume.max=20", *flags],
+            stdout=self._log,
+            stderr=self._log,
+            cwd=folder,
+        )
+        self.store = S3Store(
+            "bucket", endpoint=self.url, access_key_id="key", secret_access_key="secret", region="us-east-1",
+            client_options={"allow_http": True}, retry_config={"max_retries": 0},
+        )  # fmt: skip
+        self._make_bucket()
+
+    def _make_bucket(self) -> None:
+        # A PUT of the bucket itself: obstore has no call for it, but signs the empty key of a bucket-less store.
+        root = S3Store(
+            "bucket", endpoint=f"{self.url}/bucket", access_key_id="key", secret_access_key="secret", region="us-east-1",
+            client_options={"allow_http": True}, retry_config={"max_retries": 0}, virtual_hosted_style_request=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                return self._put_bucket(root)
+            except Exception:
+                assert time.monotonic() < deadline and self.process.poll() is None, "weed did not start"
+                time.sleep(0.2)
+
+    def _put_bucket(self, root: S3Store) -> None:
+        url = obstore.sign(root, "PUT", "", timedelta(minutes=1))
+        urllib.request.urlopen(urllib.request.Request(url.rstrip("/"), method="PUT"), timeout=5).close()
+        obstore.put(self.store, "probe", b"x")
+
+    def put(self, tree: Path, prefix: str) -> None:
+        for path in tree.rglob("*"):
+            if path.is_file():
+                obstore.put(self.store, f"{prefix}/{path.relative_to(tree)}", path.read_bytes())
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._log.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    one = Server(tmp_path_factory.mktemp("s3") / "weed")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def skin(tmp_path):
+    return mmdata.new("skin", tmp_path / "내 말뭉치", like="skin")
+
+
+@pytest.fixture(scope="module")
+def tiny(server):
+    tree = HOME / "skin" / "tiny"
+    server.put(tree, "원본/skin")
+    return tree
+
+
+def build(skin: Path, url: str, endpoint: str, **more: str) -> subprocess.CompletedProcess:
+    environment = os.environ | KEYS | {"AWS_ENDPOINT_URL": endpoint} | more
+    command = [sys.executable, "-m", "mmdata.cli", "build", str(skin), "--source", url]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+def assert_one_message(done: subprocess.CompletedProcess, *words: str) -> None:
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+def test_a_bucket_builds_to_the_shards_of_its_folder(skin, server, tiny, tmp_path, monkeypatch):
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": server.url}).items():
+        monkeypatch.setenv(name, value)
+    folder = mmdata.build(mmdata.new("skin", tmp_path / "folder", like="skin"), tiny)
+    bucket = mmdata.build(skin, "s3://bucket/원본/skin")
+    assert bucket.manifest.files == folder.manifest.files
+    assert bucket.manifest.origin.sha256 == folder.manifest.origin.sha256
+    assert not mmdata.build(skin, "s3://bucket/원본/skin").created
+
+
+def test_another_url_goes_through_fsspec_to_the_same_shards(skin, tiny, tmp_path):
+    folder = mmdata.build(mmdata.new("skin", tmp_path / "folder", like="skin"), tiny)
+    assert mmdata.build(skin, f"local://{tiny}").manifest.files == folder.manifest.files
+
+
+def test_a_wrong_key_is_said(skin, server, tiny):
+    done = build(skin, "s3://bucket/원본/skin", server.url, AWS_SECRET_ACCESS_KEY="wrong")
+    assert_one_message(done, "the server refused the key", "AWS_ACCESS_KEY_ID", "AWS_REGION")
+    assert "wrong" not in done.stderr, "no secret in a message"
+
+
+def test_a_missing_bucket_is_named(skin, server):
+    done = build(skin, "s3://no-such-bucket/x", server.url)
+    assert_one_message(done, "there is no bucket 'no-such-bucket'", "AWS_ENDPOINT_URL")
+
+
+def test_an_empty_prefix_says_what_is_looked_for(skin, server, tiny):
+    assert_one_message(build(skin, "s3://bucket/nothing", server.url), "0 files", "It looks for folders named")
+
+
+def test_no_server_is_said_within_seconds(skin):
+    (port,) = free_ports(1)
+    began = time.monotonic()
+    assert_one_message(build(skin, "s3://bucket/x", f"http://127.0.0.1:{port}"), "the connection failed", "again")
+    assert time.monotonic() - began < 40
+
+
+class Cutter:
+    """Passes connections on to a server until so many bytes have come back, then cuts all."""
+
+    def __init__(self, port: int, after: int):
+        self._port, self._left = port, after
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._port))
+                threading.Thread(target=self._pass, args=(client, server, False), daemon=True).start()
+                threading.Thread(target=self._pass, args=(server, client, True), daemon=True).start()
+
+    def _pass(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
+        with contextlib.suppress(OSError), source, target:
+            while data := source.recv(4096):
+                if counted:
+                    self._left -= len(data)
+                if self._left <= 0:
+                    return
+                target.sendall(data)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.mark.parametrize("after", [2_000, 30_000])
+def test_a_cut_connection_is_said_and_the_next_build_completes(skin, server, tiny, after):
+    cutter = Cutter(server.port, after)
+    try:
+        done = build(skin, "s3://bucket/원본/skin", cutter.url)
+    finally:
+        cutter.close()
+    assert_one_message(done, "the connection failed after retries", "Run the same command again")
+    assert not (skin / "data").exists() and not (skin / ".staging").exists()
+    assert build(skin, "s3://bucket/원본/skin", server.url).returncode == 0
+
+
+def test_an_object_that_goes_after_the_listing_is_a_refused_row(skin, server, tiny, tmp_path, monkeypatch):
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": server.url}).items():
+        monkeypatch.setenv(name, value)
+    tree = shutil.copytree(tiny, tmp_path / "copy")
+    server.put(tree, "gone")
+    source = open_source("s3://bucket/gone")
+    first = next(iter(source.list()))
+    obstore.delete(server.store, f"gone/{first.raw}")
+    with pytest.raises(FileProblem, match="deleted from the bucket after the listing"):
+        source.read(first)
+    with pytest.raises(SourceError, match="no bucket 'missing'"):
+        list(open_source("s3://missing/x").list())
