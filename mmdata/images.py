@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 Decode = Literal["full", "header"]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever `check_image` may answer otherwise for the same bytes: old answers are then not reused."""
 
 MAX_PIXELS = 89_478_485
@@ -66,16 +66,15 @@ def check_image(data: bytes, decode: Decode, mode: str | None = "RGB") -> ImageC
         return ImageCheck(
             "too many pixels", _too_many(f"it claims {int(claimed[0]):,} pixels," if claimed else "it is")
         )
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError) as error:
-        # Pillow's decoders raise all of these on damaged files.
+    except MemoryError:
+        return ImageCheck("too many pixels", "decoding it needs more memory than there is; make it smaller first")
+    except Exception as error:  # On damaged files Pillow's forty decoders raise nearly everything.
         text = str(error) or type(error).__name__
         cut = "truncated" in text.lower() or isinstance(error, EOFError)
         return ImageCheck(
             "truncated image" if cut else "broken image",
             f"the picture cannot be decoded: {text}; copy it again from where it came",
         )
-    except MemoryError:
-        return ImageCheck("too many pixels", "decoding it needs more memory than there is")
 
 
 def _fault(image: Image.Image, mode: str | None) -> ImageCheck | None:
@@ -120,7 +119,7 @@ def _look(image: Image.Image) -> str:
     # pHash sees 32 × 32 pixels. Averaging down to no less than 128 first costs a fifth; it moved
     # none of the 64 bits in 105 of 140 photographs, and at most 4.
     factor = max(1, min(image.size) // 128)
-    if image.mode in {"P", "PA", "1"}:
+    if image.mode in {"P", "PA", "1", "LAB", "HSV"}:  # Not to be averaged, or of no way to grey but through RGB.
         image = image.convert("RGB")
     return str(imagehash.phash(image.reduce(factor) if factor > 1 else image))
 

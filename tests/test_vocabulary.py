@@ -7,15 +7,19 @@ import os
 import random
 import sqlite3
 import unicodedata
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import datasets
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from mmdata.builder import Item
+from mmdata.corpus import Corpus
 from mmdata.errors import CorpusError, Reject
 from mmdata.features import features_of
 from mmdata.images import check_image
@@ -23,8 +27,13 @@ from mmdata.labels import read_label_maps
 from mmdata.listing import Listing
 from mmdata.names import is_garbled, printable, readable
 from mmdata.plan import MiB, Plan, items_of, shard_bytes
+from mmdata.releases import Releases
 from mmdata.schemas import Group, Id, Image, Label, Part, Picture, Record, SkinLesion
 from mmdata.sources import SourceFile
+
+# No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
+settings.register_profile("mmdata", deadline=None)
+settings.load_profile("mmdata")
 
 
 @pytest.fixture
@@ -150,14 +159,19 @@ def test_a_label_without_its_map_is_named(maps):
         features_of(SkinLesion, maps("label:\n  건선:\n"))
 
 
-@pytest.mark.parametrize(("kind", "words"), [(str, "its type must be Picture, not str")])
-def test_an_image_marker_wants_a_picture(kind, words):
-    class Odd(Record):
+def test_an_image_marker_and_a_picture_want_each_other():
+    class Marked(Record):
         id: Annotated[str, Id()]
-        image: Annotated[kind, Image()]
+        image: Annotated[str, Image()]
 
-    with pytest.raises(CorpusError, match=words):
-        features_of(Odd, {})
+    class Bare(Record):
+        id: Annotated[str, Id()]
+        image: Picture | None
+
+    with pytest.raises(CorpusError, match=r"Marked\.image: .* its type must be Picture, not str"):
+        features_of(Marked, {})
+    with pytest.raises(CorpusError, match=r"Bare\.image: a Picture needs a marker: Annotated\[Picture, Image\(\)\]"):
+        features_of(Bare, {})
 
 
 def test_a_record_has_exactly_one_id():
@@ -249,7 +263,7 @@ def test_a_picture_cut_anywhere_never_raises(kind, keep, decode):
 
 
 @given(
-    st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP"]),
+    st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "DDS"]),
     st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=6),
 )
 def test_a_picture_with_flipped_bytes_never_raises(kind, flips):
@@ -257,6 +271,47 @@ def test_a_picture_with_flipped_bytes_never_raises(kind, flips):
     for at, value in flips:
         data[at % len(data)] = value
     check_image(bytes(data), "full")
+
+
+@pytest.mark.parametrize("flags", [16, 129])
+def test_a_decoder_that_raises_an_odd_error_is_a_broken_picture(flags):
+    data = bytearray(picture("DDS"))  # Its decoder answers an unknown pixel format with NotImplementedError.
+    data[80] = flags
+    check = check_image(bytes(data), "full")
+    assert check.kind == "broken image" and "cannot be decoded: Un" in check.reason and "copy it again" in check.reason
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_picture_that_lacks_its_last_tenth_is_refused(kind):
+    data = picture(kind)
+    for keep in range(len(data) * 9 // 10):
+        assert check_image(data[:keep], "full").kind, keep
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "note"),
+    [
+        ("I;16", "16-bit image", ""),
+        ("F", "16-bit image", ""),
+        ("CMYK", "", "mode CMYK is converted to RGB"),
+        ("LAB", "", "mode LAB is converted to RGB"),
+        ("RGBA", "", "transparency, which is dropped"),
+        ("L", "", ""),
+        ("P", "", ""),
+        ("1", "", ""),
+    ],
+)
+def test_a_mode_is_refused_noted_or_fine(mode, kind, note):
+    out = io.BytesIO()
+    image = Pillow.new("L", (8, 8), 90)
+    image = (
+        Pillow.new("LAB", (8, 8)) if mode == "LAB" else image.convert("RGB" if mode == "CMYK" else "L").convert(mode)
+    )
+    image.save(out, "TIFF")
+    check = check_image(out.getvalue(), "full")
+    assert check.kind == kind
+    assert note in " ".join(check.notes) and bool(check.notes) == bool(note)
+    assert check_image(out.getvalue(), "full", mode=None).kind == "", "as stored, any mode will do"
 
 
 def test_a_whole_picture_is_good_and_has_a_look():
@@ -289,10 +344,6 @@ def test_a_shard_is_at_most_512_mib_and_there_are_few(total):
     )
 )
 def test_every_item_is_in_exactly_one_shard_in_order(rows):
-    from contextlib import closing
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
     items = [
         Item(str(n), split, {"image": SourceFile(f"{n}", f"{n}", size, "")}, {}) for n, (split, size) in enumerate(rows)
     ]
@@ -305,6 +356,31 @@ def test_every_item_is_in_exactly_one_shard_in_order(rows):
         assert [i for s, run in found if s == split for i in run] == [i for i in items if i.split == split]
     for _, run in found:
         assert len(run) == 1 or sum(i.size for i in run) <= shard_bytes(sum(i.size for i in items) + MiB)
+
+
+@given(st.sets(st.tuples(*[st.integers(0, 30)] * 3), max_size=8), st.sampled_from(["major", "minor", "patch"]))
+def test_the_next_version_is_above_all_others_and_one_step_from_the_newest(versions, bump):
+    with TemporaryDirectory() as folder:
+        for version in versions:
+            release = Path(folder, "data", ".".join(map(str, version)))
+            release.mkdir(parents=True)
+            (release / "manifest.json").touch()
+        Path(folder, "builder.py").touch()
+        following = tuple(map(int, Releases(Corpus(folder)).next_version(bump).split(".")))
+    if not versions:
+        assert following == (1, 0, 0)
+        return
+    assert following > max(versions), "10 is above 9, which as text it is not"
+    step = ["major", "minor", "patch"].index(bump)
+    assert following == (*max(versions)[:step], max(versions)[step] + 1, *[0] * (2 - step))
+
+
+def test_half_made_and_foreign_folders_are_no_versions(tmp_path):
+    for name, file in {"2.0.0": "train.parquet", "3.0": "manifest.json", "old 9.0.0": "manifest.json"}.items():
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / file).touch()
+    (tmp_path / "builder.py").touch()
+    assert Releases(Corpus(tmp_path)).next_version("minor") == "1.0.0"
 
 
 class Fixed:
@@ -321,8 +397,6 @@ class Fixed:
 
 @given(st.permutations(["나/b.png", "가/a.png", "가/a.json", "c.PNG", "가.png"]))
 def test_a_listing_is_in_the_order_of_paths_however_it_came(names):
-    from contextlib import closing
-
     files = [SourceFile(name, name, 1, "x") for name in names]
     with closing(sqlite3.connect(":memory:")) as db:
         listing = Listing.of(Fixed(files), db)
