@@ -1,4 +1,4 @@
-"""Before anything imports datasets: no Hub, no bars, and a cache that goes with the run."""
+"""No Hub, no bars, and a cache that goes with the run; a corpus and a source to build."""
 
 import os
 import tempfile
@@ -8,3 +8,22 @@ _cache = tempfile.TemporaryDirectory(prefix="mmdata-tests-", ignore_cleanup_erro
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = _cache.name
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+
+import pytest  # noqa: E402
+from kit import GOOD, encoded, photo, put  # noqa: E402
+
+import mmdata  # noqa: E402
+
+
+@pytest.fixture
+def skin(tmp_path):
+    return mmdata.new("skin", tmp_path / "내 말뭉치", like="skin")
+
+
+@pytest.fixture
+def source(tmp_path):
+    root = tmp_path / "원본"
+    for number in range(2):
+        put(root, f"{GOOD}/good_{number}.png", encoded(photo(number)))
+        put(root, f"Validation/images/VS_정상_측면/good_{number}.png", encoded(photo(f"v{number}")))
+    return root

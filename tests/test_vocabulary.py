@@ -1,35 +1,21 @@
-"""The words: records, label maps, features, names, pictures, cuts."""
+"""The words: records, label maps, features, names."""
 
 import datetime
 import enum
-import io
 import os
-import random
-import sqlite3
 import unicodedata
-from contextlib import closing
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import datasets
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image as Pillow
 
-from mmdata.builder import Item
-from mmdata.corpus import Corpus
 from mmdata.errors import CorpusError, Reject
 from mmdata.features import features_of
-from mmdata.images import check_image
 from mmdata.labels import read_label_maps
-from mmdata.listing import Listing
 from mmdata.names import is_garbled, printable, readable
-from mmdata.plan import MiB, Plan, items_of, shard_bytes
-from mmdata.releases import Releases
 from mmdata.schemas import Group, Id, Image, Label, Part, Picture, Record, SkinLesion
-from mmdata.sources import SourceFile
 
 # No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
 settings.register_profile("mmdata", deadline=None)
@@ -234,175 +220,3 @@ def test_european_and_other_names_are_not_garbled(name):
 def test_printable_is_one_line(text):
     assert all(c.isprintable() for c in printable(text))
     printable(text).encode()
-
-
-# Pictures
-
-
-def picture(kind: str) -> bytes:
-    out = io.BytesIO()
-    Pillow.frombytes("RGB", (24, 24), random.Random(1).randbytes(1728)).save(out, kind)
-    return out.getvalue()
-
-
-@given(st.binary(max_size=300), st.sampled_from(["full", "header"]))
-def test_garbage_is_refused_not_raised(data, decode):
-    assert check_image(data, decode).kind
-
-
-@given(
-    st.sampled_from(["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]),
-    st.integers(1, 2000),
-    st.sampled_from(["full", "header"]),
-)
-def test_a_picture_cut_anywhere_never_raises(kind, keep, decode):
-    data = picture(kind)
-    check_image(data[:keep], decode)
-    if keep < 8:
-        assert check_image(data[:keep], decode).kind
-
-
-@given(
-    st.sampled_from(["PNG", "JPEG", "GIF", "TIFF", "WEBP", "DDS"]),
-    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=6),
-)
-def test_a_picture_with_flipped_bytes_never_raises(kind, flips):
-    data = bytearray(picture(kind))
-    for at, value in flips:
-        data[at % len(data)] = value
-    check_image(bytes(data), "full")
-
-
-@pytest.mark.parametrize("flags", [16, 129])
-def test_a_decoder_that_raises_an_odd_error_is_a_broken_picture(flags):
-    data = bytearray(picture("DDS"))  # Its decoder answers an unknown pixel format with NotImplementedError.
-    data[80] = flags
-    check = check_image(bytes(data), "full")
-    assert check.kind == "broken image" and "cannot be decoded: Un" in check.reason and "copy it again" in check.reason
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_picture_that_lacks_its_last_tenth_is_refused(kind):
-    data = picture(kind)
-    for keep in range(len(data) * 9 // 10):
-        assert check_image(data[:keep], "full").kind, keep
-
-
-@pytest.mark.parametrize(
-    ("mode", "kind", "note"),
-    [
-        ("I;16", "16-bit image", ""),
-        ("F", "16-bit image", ""),
-        ("CMYK", "", "mode CMYK is converted to RGB"),
-        ("LAB", "", "mode LAB is converted to RGB"),
-        ("RGBA", "", "transparency, which is dropped"),
-        ("L", "", ""),
-        ("P", "", ""),
-        ("1", "", ""),
-    ],
-)
-def test_a_mode_is_refused_noted_or_fine(mode, kind, note):
-    out = io.BytesIO()
-    image = Pillow.new("L", (8, 8), 90)
-    image = (
-        Pillow.new("LAB", (8, 8)) if mode == "LAB" else image.convert("RGB" if mode == "CMYK" else "L").convert(mode)
-    )
-    image.save(out, "TIFF")
-    check = check_image(out.getvalue(), "full")
-    assert check.kind == kind
-    assert note in " ".join(check.notes) and bool(check.notes) == bool(note)
-    assert check_image(out.getvalue(), "full", mode=None).kind == "", "as stored, any mode will do"
-
-
-def test_a_whole_picture_is_good_and_has_a_look():
-    check = check_image(picture("PNG"), "full")
-    assert (check.kind, len(check.look)) == ("", 16)
-    assert check_image(picture("PNG"), "header").look == ""
-
-
-def test_a_phones_two_frame_jpeg_is_one_picture():
-    out = io.BytesIO()
-    frames = [Pillow.new("RGB", (8, 8), c) for c in ("red", "blue")]
-    frames[0].save(out, "MPO", save_all=True, append_images=frames[1:])
-    assert check_image(out.getvalue(), "full").kind == ""
-
-
-# Cuts
-
-
-@given(st.integers(0, 1 << 45))
-def test_a_shard_is_at_most_512_mib_and_there_are_few(total):
-    size = shard_bytes(total)
-    assert size in {32 * MiB << n for n in range(5)}
-    assert total <= 64 * size or size == 512 * MiB
-    assert size == 32 * MiB or total > 64 * (size // 2)
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["train", "test", "validation"]), st.integers(0, 60 * MiB)), min_size=1, max_size=60
-    )
-)
-def test_every_item_is_in_exactly_one_shard_in_order(rows):
-    items = [
-        Item(str(n), split, {"image": SourceFile(f"{n}", f"{n}", size, "")}, {}) for n, (split, size) in enumerate(rows)
-    ]
-    with TemporaryDirectory() as folder, closing(Plan(Path(folder) / "plan.sqlite")) as plan:
-        plan.add(items)
-        shards = plan.shards()
-        found = [(shard.split, [item for _, item in items_of(plan.db, shard)]) for shard in shards]
-    assert [s.index for s in shards] == list(range(len(shards)))
-    for split in {i.split for i in items}:
-        assert [i for s, run in found if s == split for i in run] == [i for i in items if i.split == split]
-    for _, run in found:
-        assert len(run) == 1 or sum(i.size for i in run) <= shard_bytes(sum(i.size for i in items) + MiB)
-
-
-@given(st.sets(st.tuples(*[st.integers(0, 30)] * 3), max_size=8), st.sampled_from(["major", "minor", "patch"]))
-def test_the_next_version_is_above_all_others_and_one_step_from_the_newest(versions, bump):
-    with TemporaryDirectory() as folder:
-        for version in versions:
-            release = Path(folder, "data", ".".join(map(str, version)))
-            release.mkdir(parents=True)
-            (release / "manifest.json").touch()
-        Path(folder, "builder.py").touch()
-        following = tuple(map(int, Releases(Corpus(folder)).next_version(bump).split(".")))
-    if not versions:
-        assert following == (1, 0, 0)
-        return
-    assert following > max(versions), "10 is above 9, which as text it is not"
-    step = ["major", "minor", "patch"].index(bump)
-    assert following == (*max(versions)[:step], max(versions)[step] + 1, *[0] * (2 - step))
-
-
-def test_half_made_and_foreign_folders_are_no_versions(tmp_path):
-    for name, file in {"2.0.0": "train.parquet", "3.0": "manifest.json", "old 9.0.0": "manifest.json"}.items():
-        (tmp_path / "data" / name).mkdir(parents=True)
-        (tmp_path / "data" / name / file).touch()
-    (tmp_path / "builder.py").touch()
-    assert Releases(Corpus(tmp_path)).next_version("minor") == "1.0.0"
-
-
-class Fixed:
-    """A source of these files, listed in this order."""
-
-    url, readers = "fixed", 1
-
-    def __init__(self, files):
-        self.files = files
-
-    def list(self):
-        yield from self.files
-
-
-@given(st.permutations(["나/b.png", "가/a.png", "가/a.json", "c.PNG", "가.png"]))
-def test_a_listing_is_in_the_order_of_paths_however_it_came(names):
-    files = [SourceFile(name, name, 1, "x") for name in names]
-    with closing(sqlite3.connect(":memory:")) as db:
-        listing = Listing.of(Fixed(files), db)
-        assert [f.path for f in listing.files()] == sorted(names)
-        assert [f.path for f in listing.files("*.png")] == ["가.png", "가/a.png", "나/b.png"]
-        assert listing.find("가/a.json").stem == "a" and listing.find("없음") is None
-        digest = listing.digest()
-    with closing(sqlite3.connect(":memory:")) as db:
-        assert Listing.of(Fixed(sorted(files, key=str)), db).digest() == digest

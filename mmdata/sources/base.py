@@ -1,0 +1,89 @@
+"""What a source is, and how its files are read ahead."""
+
+import posixpath
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..errors import FileProblem
+from ..findings import Finding
+
+LOOK_AHEAD_BYTES = 32 << 20
+"""How much may be read ahead of the row at work, in bytes, a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source, as its listing knows it."""
+
+    path: str
+    """Path in the source, `/` between parts, NFC, garbled Korean put right."""
+    raw: str
+    """The name the source itself uses."""
+    size: int
+    """Bytes."""
+    stamp: str
+    """Changes when the content may have: times and inode, checksum, or ETag."""
+
+    @property
+    def folder(self) -> str:
+        return posixpath.dirname(self.path)
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.path)
+
+    @property
+    def stem(self) -> str:
+        return posixpath.splitext(self.name)[0]
+
+
+class Source(Protocol):
+    """Something that holds files. Opened anew in each worker from its url."""
+
+    url: str
+    readers: int
+    """How many reads at once make it fastest."""
+
+    def list(self) -> Iterator[SourceFile | Finding]:
+        """Every file, in any order; a Finding for each place that cannot be listed."""
+
+    def read(self, file: SourceFile) -> bytes:
+        """The file's bytes. Raises FileProblem for this file, SourceError for the source."""
+
+
+def read_ahead(source: Source, rows: Iterable[tuple[SourceFile, ...]]) -> Iterator[list[bytes | FileProblem]]:
+    """The bytes of each row's files, in order, reading ahead where the source gains by it."""
+
+    def read(file: SourceFile) -> bytes | FileProblem:
+        try:
+            return source.read(file)
+        except FileProblem as problem:
+            return problem
+
+    if source.readers == 1:
+        for files in rows:
+            yield [read(file) for file in files]
+        return
+    with ThreadPoolExecutor(source.readers) as threads:
+        waiting: deque[tuple[int, list[Future[bytes | FileProblem]]]] = deque()
+        ahead = 0
+        try:
+            for files in rows:
+                size = sum(file.size for file in files)
+                waiting.append((size, [threads.submit(read, file) for file in files]))
+                ahead += size
+                while waiting and (ahead > LOOK_AHEAD_BYTES or len(waiting) > 8 * source.readers):
+                    size, futures = waiting.popleft()
+                    ahead -= size
+                    yield [future.result() for future in futures]
+            while waiting:
+                yield [future.result() for future in waiting.popleft()[1]]
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

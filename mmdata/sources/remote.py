@@ -1,0 +1,109 @@
+"""Files elsewhere: a bucket through obstore, any other URL through fsspec."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import FileProblem, SourceError
+from ..findings import Finding
+from ..names import readable
+from .base import SourceFile, first_line
+
+REFUSALS = {"PermissionDeniedError", "UnauthenticatedError"}
+
+
+class BucketSource:
+    """Object storage through obstore. Keys come from the environment (AWS_ACCESS_KEY_ID, …)."""
+
+    readers = 16
+
+    def __init__(self, url: str):
+        import obstore.store
+
+        self.url = url.rstrip("/")
+        retry: Any = {"max_retries": 5, "retry_timeout": timedelta(seconds=20)}
+        client: Any = {"allow_http": True, "timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=5)}
+        try:
+            self._store = obstore.store.from_url(self.url, client_options=client, retry_config=retry)
+        except Exception as error:  # obstore raises several bases for a bad URL or setting
+            raise SourceError(f"source {url}: {first_line(error)}") from None
+
+    def list(self) -> Iterator[SourceFile | Finding]:
+        import obstore
+
+        try:
+            for page in obstore.list(self._store, chunk_size=1000):
+                for meta in page:
+                    if meta["size"] or not meta["path"].endswith("/"):
+                        stamp = f"{meta['e_tag']}-{meta['last_modified'].isoformat()}"
+                        yield SourceFile(readable(meta["path"]), meta["path"], meta["size"], stamp)
+        except Exception as error:
+            raise self._explain(error) from None
+
+    def read(self, file: SourceFile) -> bytes:
+        import obstore
+
+        try:
+            return bytes(obstore.get(self._store, file.raw).bytes())
+        except FileNotFoundError:
+            raise FileProblem("cannot be read: it was deleted from the bucket after the listing") from None
+        except Exception as error:
+            raise self._explain(error, file.raw) from None
+
+    def _explain(self, error: Exception, key: str = "") -> SourceError:
+        text = str(error)
+        bucket = urlsplit(self.url).netloc
+        at = f"{self.url}/{key}" if key else self.url
+        if "NoSuchBucket" in text or isinstance(error, FileNotFoundError):
+            return SourceError(
+                f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL"
+            )
+        if (
+            isinstance(error, PermissionError)
+            or re.search(r"status code: 40[13]", text)
+            or type(error).__name__ in REFUSALS
+        ):
+            return SourceError(
+                f"{at}: the server refused the key. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
+                "and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)"
+            )
+        return SourceError(
+            f"{at}: the connection failed after retries: {first_line(error)}. "
+            "Run the same command again: pictures already checked are not checked again"
+        )
+
+
+class FsspecSource:
+    """Any other URL (`hf://`, `memory://`, `sftp://`, …), through fsspec."""
+
+    readers = 8
+
+    def __init__(self, url: str):
+        import fsspec
+
+        self.url = url
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise SourceError(f"source {url}: {first_line(error)}") from None
+
+    def list(self) -> Iterator[SourceFile | Finding]:
+        try:
+            found = self._fs.find(self._root, detail=True)
+        except Exception as error:
+            raise SourceError(f"source {self.url} cannot be listed: {first_line(error)}") from None
+        root = self._root.rstrip("/") + "/"
+        for full, info in found.items():
+            raw = full.removeprefix(root)
+            stamp = str(info.get("ETag") or info.get("mtime") or info.get("created") or info.get("sha256"))
+            yield SourceFile(readable(raw), raw, info.get("size") or 0, stamp)
+
+    def read(self, file: SourceFile) -> bytes:
+        try:
+            return bytes(self._fs.cat_file(self._root.rstrip("/") + "/" + file.raw))
+        except FileNotFoundError:
+            raise FileProblem("cannot be read: it is gone since the listing") from None
+        except Exception as error:
+            raise SourceError(f"{self.url}/{file.raw}: {first_line(error)}") from None
