@@ -141,7 +141,7 @@ class Engine:
             version=version,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             corpus=self.corpus.name,
-            origin=Origin(source=Path(self.source.url).name, files=count, bytes=size, sha256=_origin_digest(plan)),
+            origin=Origin(source=Path(self.source.url).name, files=count, bytes=size, sha256=plan.digest()),
             schema_sha256=sha256(str(features).encode()).hexdigest(),
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
             code={"sha256": self.corpus.code_digest()}
@@ -179,18 +179,6 @@ def _name_shards(release: Path, written: list["Written"]) -> Iterator[ShardFile]
         number[split] = number.get(split, 0) + 1
         os.rename(one.path, release / name)
         yield ShardFile(path=name, split=split, rows=one.rows, bytes=one.bytes, sha256=one.sha256)
-
-
-def _origin_digest(plan: "Plan") -> str:
-    total = sha256()
-    for row in plan.db.execute(
-        """SELECT r.split, r.place, f.field, f.value FROM accepted r LEFT JOIN facts f
-           ON f.seq = r.seq AND f.kind = 'bytes' ORDER BY r.seq, f.field, f.value"""
-    ):
-        total.update(repr(row).encode())
-    for line in plan.rejected_lines():
-        total.update(line.encode())
-    return total.hexdigest()
 
 
 def _example(plan: "Plan") -> str:

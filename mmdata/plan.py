@@ -9,6 +9,7 @@ import pickle
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -140,10 +141,24 @@ class Plan:
                    WHERE f.kind = 'label' GROUP BY 1, 2, 3"""
         return {(f, c, s): n for f, c, s, n in self.db.execute(query)}
 
+    def digest(self) -> str:
+        """Changes when any row does: its split, its place, the bytes of its files, or its refusal."""
+        total = sha256()
+        for row in self.db.execute(
+            """SELECT r.split, r.place, f.field, f.value FROM accepted r LEFT JOIN facts f
+               ON f.seq = r.seq AND f.kind = 'bytes' ORDER BY r.seq, f.field, f.value"""
+        ):
+            total.update(repr(row).encode())
+        for line in self.rejected_lines():
+            total.update(line.encode())
+        return total.hexdigest()
+
     def index_facts(self) -> None:
         """For the checks over all rows; made once they are all in."""
         self.db.execute("CREATE INDEX facts_seq ON facts (seq, kind)")
         self.db.execute("CREATE INDEX facts_value ON facts (kind, field, value)")
+        # Without figures SQLite joins by `kind`, which is quadratic in the rows.
+        self.db.executescript("PRAGMA analysis_limit = 1000; ANALYZE")
         self.db.commit()
 
 

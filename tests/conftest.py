@@ -10,9 +10,14 @@ os.environ["HF_DATASETS_CACHE"] = _cache.name
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from kit import GOOD, encoded, photo, put  # noqa: E402
 
 import mmdata  # noqa: E402
+
+# No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
+settings.register_profile("mmdata", deadline=None)
+settings.load_profile("mmdata")
 
 
 @pytest.fixture

@@ -4,15 +4,11 @@ import io
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from mmdata.images import check_image
-
-# No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
-settings.register_profile("mmdata", deadline=None)
-settings.load_profile("mmdata")
 
 
 def picture(kind: str) -> bytes:

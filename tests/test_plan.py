@@ -5,19 +5,17 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdata.builder import Item
+from mmdata.checks import check_rows
 from mmdata.corpus import Corpus
 from mmdata.listing import Listing
 from mmdata.plan import MiB, Plan, items_of, shard_bytes
 from mmdata.releases import Releases
+from mmdata.schemas import SkinLesion
 from mmdata.sources import SourceFile
-
-# No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
-settings.register_profile("mmdata", deadline=None)
-settings.load_profile("mmdata")
 
 
 @given(st.integers(0, 1 << 45))
@@ -96,3 +94,30 @@ def test_a_listing_is_in_the_order_of_paths_however_it_came(names):
         digest = listing.digest()
     with closing(sqlite3.connect(":memory:")) as db:
         assert Listing.of(Fixed(sorted(files, key=str)), db).digest() == digest
+
+
+def test_the_checks_of_all_rows_take_time_in_proportion_to_the_rows():
+    steps = {}
+    for rows in (500, 5000):
+        with TemporaryDirectory() as folder, closing(Plan(Path(folder) / "plan.sqlite")) as plan:
+            files = [(n, f"{n:064x}") for n in range(rows)]
+            plan.accept([(n, "test" if n % 9 == 0 else "train", f"{n}.png") for n, _ in files], [])
+            for kind, field, value in (
+                ("bytes", "image", None), ("look", "image", None), ("group", "subject", None),
+                ("group", "site", "H1"), ("label", "diagnosis", "건선"),
+            ):  # fmt: skip
+                plan.accept([], [(n, (kind, field, value or sha)) for n, sha in files])
+            plan.index_facts()
+            count = 0
+
+            def step() -> int:
+                nonlocal count
+                count += 1
+                return 0
+
+            plan.db.set_progress_handler(step, 1000)
+            plan.digest()
+            list(check_rows(plan.db, SkinLesion, {"diagnosis": ["건선"]}))
+            plan.label_counts()
+            steps[rows] = count
+    assert steps[5000] < 15 * steps[500]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import datasets
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdata.errors import CorpusError, Reject
@@ -16,10 +16,6 @@ from mmdata.features import features_of
 from mmdata.labels import read_label_maps
 from mmdata.names import is_garbled, printable, readable
 from mmdata.schemas import Group, Id, Image, Label, Part, Picture, Record, SkinLesion
-
-# No deadline: the first picture waits for imagehash to be imported, and CI machines stall.
-settings.register_profile("mmdata", deadline=None)
-settings.load_profile("mmdata")
 
 
 @pytest.fixture
