@@ -1,7 +1,13 @@
 """Names and sizes as people read them: NFC, and Korean that a zip tool garbled."""
 
+import functools
 import os
+import re
 import unicodedata
+
+UNDECODED = re.compile("[\udc80-\udcff]")
+CP437_BOXES = re.compile("[\u2500-\u259f]")
+"""Lead bytes of common Hangul (B0–C8) are all box drawing in CP437, which no real name holds."""
 
 
 def readable(raw: str) -> str:
@@ -34,15 +40,15 @@ def bytes_text(size: int) -> str:
 
 
 def _from_cp949(raw: str) -> str:
-    return "/".join(_part_from_cp949(part) for part in raw.split("/"))
+    return raw if raw.isascii() else "/".join(map(_part_from_cp949, raw.split("/")))
 
 
+@functools.lru_cache(4096)  # Folders come again with each of their files.
 def _part_from_cp949(part: str) -> str:
     try:
-        if any("\udc80" <= c <= "\udcff" for c in part):
+        if UNDECODED.search(part):
             return os.fsencode(part).decode("cp949")
-        # Lead bytes of common Hangul (B0–C8) are all box drawing in CP437, which no real name holds.
-        if any("\u2500" <= c <= "\u259f" for c in part):
+        if CP437_BOXES.search(part):
             return part.encode("cp437").decode("cp949")
     except UnicodeError:
         pass

@@ -1,5 +1,6 @@
 """A worker's work: one run of items into one Parquet file."""
 
+import gc
 import os
 import sqlite3
 import threading
@@ -82,6 +83,7 @@ def start(work: Work, progress: "Array[Any]") -> None:
     if parent:  # If the build is killed, stop at once rather than write on.
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pa.set_cpu_count(1)  # The processes are the parallelism.
+    gc.freeze()  # What the imports made is never garbage: not to be walked again for every few rows.
     corpus = Corpus(work.corpus)
     builder = corpus.builder(cache_dir=str(work.out / "datasets"))
     plan = sqlite3.connect(f"file:{quote(str(work.plan))}?mode=ro", uri=True)

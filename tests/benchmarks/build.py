@@ -79,6 +79,12 @@ def case_cp(root: Path, out: Path) -> None:
     subprocess.run(["cp", "-r", root, out], check=True)
 
 
+def case_cp_synced(root: Path, out: Path) -> None:
+    """cp -r, and on the disk as a release is."""
+    case_cp(root, out)
+    subprocess.run(["sync", "-f", out], check=True)
+
+
 def case_mmdata(root: Path, out: Path, how: str) -> None:
     from mmdata import build
 
@@ -124,6 +130,7 @@ def case_pool(root: Path, out: Path) -> None:
 CASES: dict[str, Callable[[Path, Path], None]] = {
     "pillow": case_pillow,
     "cp": case_cp,
+    "cp, synced": case_cp_synced,
     "mmdata full": lambda root, out: case_mmdata(root, out, "full"),
     "mmdata header": lambda root, out: case_mmdata(root, out, "header"),
     "imagefolder": lambda root, out: embed(root, out, None),
