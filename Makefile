@@ -15,3 +15,4 @@ test:
 # By hand; takes minutes. What it measures is in the script.
 bench:
 	python tests/benchmarks/build.py
+	python tests/benchmarks/s3.py

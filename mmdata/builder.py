@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import datasets
 import pyarrow as pa
 
-from mmdata.schemas import Id, Image, Picture, Record
+from mmdata.schemas import Image, Picture, Record
 
 from .corpus import Corpus
-from .errors import Reject, SourceError
+from .errors import SourceError
 from .findings import Finding
 from .images import Decode
 from .listing import Listing
@@ -82,7 +82,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             for name in self.schema.marked(Image)
             if name in item.files
         }
-        return {next(iter(self.schema.marked(Id))): item.id, **item.data, **pictures}
+        return {self.schema.id_field(): item.id, **item.data, **pictures}
 
     # The ordinary `datasets` way.
 
@@ -94,7 +94,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             source = open_source(data_dir)
             data_dir = source.url
             self._listing = Listing.of(source, sqlite3.connect(":memory:", check_same_thread=False))
-            kwargs.setdefault("hash", self._listing.digest()[:16] + self.corpus.code_digest()[:16])
+            kwargs.setdefault("hash", f"{self._listing.digest()[:16]}{self.corpus.code_digest()[:16]}-{decode}")
         super().__init__(dataset_name=self.corpus.name, data_dir=data_dir, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -111,11 +111,15 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
         if self.config.data_dir is None:
             raise SourceError(f'{type(self).__name__} needs its source: {type(self).__name__}(data_dir="…")')
         splits: dict[str, list[Item]] = {}
+        seen: set[str] = set()
         for item in self.items(self._listing):
-            if isinstance(item, Item):
-                splits.setdefault(item.split, []).append(item)
-            else:
+            if isinstance(item, Finding):
                 logger.warning("%s", item.message)
+            elif item.id in seen:
+                logger.warning("rejected %s: the id %r came before", item.place, item.id)
+            else:
+                seen.add(item.id)
+                splits.setdefault(item.split, []).append(item)
         if not splits:
             raise SourceError(f"{self.config.data_dir}: nothing fits {self.layout}")
         return [datasets.SplitGenerator(name=s, gen_kwargs={"items": found}) for s, found in splits.items()]
@@ -123,18 +127,15 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
     def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:
         maker = RowMaker(self, self.corpus, self.decode)
         source = open_source(self.config.data_dir)
-        seen: set[str] = set()
         batch: list[dict[str, Any]] = []
         for number, (item, files) in enumerate(
             zip(items, read_ahead(source, (tuple(i.files.values()) for i in items)), strict=True)
         ):
             made = maker.make(item, files)
-            if isinstance(made, Accepted) and item.id not in seen:
-                seen.add(item.id)
+            if isinstance(made, Accepted):
                 batch.append(made.row)
             else:
-                why = made if isinstance(made, Reject) else f"the id {item.id!r} came before"
-                logger.warning("rejected %s: %s", item.place, why)
+                logger.warning("rejected %s: %s", item.place, made)
             if len(batch) >= 100:
                 yield number, pa.Table.from_pylist(batch, schema=self.corpus.features.arrow_schema)
                 batch = []

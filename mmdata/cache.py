@@ -7,11 +7,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
 from .images import VERSION, Decode, ImageCheck
 
+_LIBRARIES = f"pillow {version('pillow')} imagehash {version('imagehash')}"
+"""Another Pillow may read what this one refused."""
 Recall = Callable[[str, str | None], ImageCheck | None]
 
 
@@ -37,7 +40,7 @@ class Cache:
         self._db.commit()
 
     def last_build(self) -> str | None:
-        """The key that the newest release was built or confirmed under."""
+        """The digest of what was built or confirmed last, and the key it was built under."""
         row = self._db.execute("SELECT value FROM state WHERE name = 'last build'").fetchone()
         return row and str(row[0])
 
@@ -52,9 +55,12 @@ def recall_from(path: Path, decode: Decode) -> Iterator[Recall]:
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as db:
 
         def recall(digest: str, mode: str | None) -> ImageCheck | None:
-            row = db.execute(
-                "SELECT answer FROM checks WHERE sha256 = ? AND how = ?", (digest, _how(decode, mode))
-            ).fetchone()
+            try:
+                row = db.execute(
+                    "SELECT answer FROM checks WHERE sha256 = ? AND how = ?", (digest, _how(decode, mode))
+                ).fetchone()
+            except sqlite3.DatabaseError:  # Damaged: what cannot be read is not known.
+                return None
             if row is None:
                 return None
             kind, reason, notes, look = json.loads(row[0])
@@ -74,4 +80,4 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _how(decode: Decode, mode: str | None) -> str:
-    return f"{VERSION} {decode} {mode}"
+    return f"{VERSION} {_LIBRARIES} {decode} {mode}"

@@ -1,5 +1,6 @@
 """The checks that look over all rows at once: leaks, contradictions, confounders, gaps."""
 
+import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 
@@ -71,11 +72,12 @@ def _one_of_each_split(db: sqlite3.Connection, kind: str, field: str | None, val
 
 def _contradictions(db: sqlite3.Connection, label: str) -> Iterator[Finding]:
     query = """
-        SELECT f.value, COUNT(*) FROM facts f JOIN facts l ON l.seq = f.seq AND l.kind = 'label' AND l.field = ?
-        WHERE f.kind = 'bytes' GROUP BY f.value HAVING COUNT(DISTINCT l.value) > 1"""
+        SELECT f.value FROM facts f JOIN facts l ON l.seq = f.seq AND l.kind = 'label' AND l.field = ?
+        WHERE f.kind = 'bytes' GROUP BY f.value HAVING COUNT(DISTINCT l.value) > 1
+        ORDER BY MIN(f.seq)"""
     found = db.execute(query, (label,)).fetchall()
     if found:
-        places = [_both_labels(db, label, value) for value, _ in found[:PLACES_KEPT]]
+        places = [_both_labels(db, label, value) for (value,) in found[:PLACES_KEPT]]
         more = f"; {len(found)} such pictures" if len(found) > 1 else ""
         yield Finding.error(
             "two labels",
@@ -111,18 +113,23 @@ def _confounder(db: sqlite3.Connection, label: str, field: str) -> Iterator[Find
     groups, by_class = {g for _, g, _ in cells}, _sums((c, n) for c, _, n in cells)
     if len(groups) < 2 or len(by_class) < 2 or total < 2 * len(groups):
         return
-    best = {g: max(n for _, h, n in cells if h == g) for g in groups}
+    best: dict[str, int] = {}
+    for _, group, n in cells:
+        best[group] = max(best.get(group, 0), n)
     guess, base = sum(best.values()) / total, max(by_class.values()) / total
     strength = (guess - base) / (1 - base)
     if strength < 0.2:
         return
-    only = {c: next(g for d, g, _ in cells if d == c) for c in by_class if sum(d == c for d, _, _ in cells) == 1}
+    homes: dict[str, list[str]] = {}
+    for cls, group, _ in cells:
+        homes.setdefault(cls, []).append(group)
+    only = {cls: found[0] for cls, found in homes.items() if len(found) == 1}
     alone = "; ".join(f"{c} only {g}" for c, g in sorted(only.items()))
     yield Finding.warning(
         "confounder",
         f"{field} gives {label} away: guessing from {field} alone is right for {guess:.0%} of the rows, "
         f"the commonest class for {base:.0%} (lambda {strength:.2f})" + (f"; {alone}" if alone else ""),
-        [f"{c} × {g}: {n}" for c, g, n in sorted(cells, key=lambda cell: -cell[2])],
+        [f"{c} × {g}: {n}" for c, g, n in heapq.nlargest(PLACES_KEPT, cells, key=lambda cell: cell[2])],
     )
 
 

@@ -109,7 +109,9 @@ class Corpus:
     @property
     def sample_config(self) -> dict[str, Any]:
         """The card's `sample` config, which must come first and whose files must exist."""
-        configs = self.card.get("configs") or [{}]
+        configs = self.card.get("configs")
+        if not (isinstance(configs, list) and configs and isinstance(configs[0], dict)):
+            configs = [{}]
         if configs[0].get("config_name") != "sample":
             raise CorpusError(
                 f"{self.folder / 'README.md'}: the first of `configs:` must be `config_name: sample`, "
@@ -134,7 +136,8 @@ class Corpus:
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
         paths = [
             *package.glob("*.py"),
-            *package.glob("verbs/*.py"),
+            *package.glob("sources/*.py"),
+            package / "verbs" / "build.py",
             *schemas.glob("*.py"),
             *self.folder.glob("*.py"),
             self.folder / "labels.yaml",

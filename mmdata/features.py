@@ -10,7 +10,7 @@ import datasets
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mmdata.schemas import Image, Label, Picture, Record
+from mmdata.schemas import Image, Label, Part, Picture
 
 from .errors import CorpusError
 from .labels import LabelMap
@@ -26,10 +26,10 @@ _SCALARS: dict[type, str] = {
 }
 
 
-def features_of(schema: type[Record], labels: Mapping[str, LabelMap]) -> datasets.Features:
+def features_of(schema: type[BaseModel], labels: Mapping[str, LabelMap]) -> datasets.Features:
     """The features of a schema, columns in the order of its fields.
 
-    str, int, float, bool, bytes, datetime, date, Literal, Enum → Value; `X | None` → X
+    str, int, float, bool, bytes, datetime, date, Literal of str, Enum of str → Value; `X | None` → X
     (Arrow columns are nullable); list[X] → List; a nested model → struct; a field marked
     Label → ClassLabel with the names of its map; marked Image → Image.
 
@@ -67,9 +67,9 @@ def _feature(kind: Any, markers: tuple[Any, ...], name: str, labels: Mapping[str
                 return datasets.Image(mode=marker.mode)
         if issubclass(kind, Picture):
             raise CorpusError(f"{at}: a Picture needs a marker: Annotated[Picture, Image()]")
-        if issubclass(kind, BaseModel):
+        if issubclass(kind, Part):
             return _struct(kind, labels, at)
-        if issubclass(kind, enum.Enum):
+        if issubclass(kind, enum.Enum) and all(isinstance(member.value, str) for member in kind):
             return datasets.Value("string")
         if kind in _SCALARS:
             return datasets.Value(_SCALARS[kind])
@@ -77,7 +77,7 @@ def _feature(kind: Any, markers: tuple[Any, ...], name: str, labels: Mapping[str
         return datasets.Value("string")
     raise CorpusError(
         f"{at}: {kind} has no column type. Use str, int, float, bool, bytes, date, datetime, "
-        "Literal of str, Enum, a list, `| None`, or a model derived from Part"
+        "Literal of str, Enum of str, a list, `| None`, or a model derived from Part"
     )
 
 

@@ -73,7 +73,7 @@ def run(
                 losses[task] = losses.get(task, 0) + 1
                 if losses[task] >= TRIES:
                     raise BuildError(
-                        f"worker processes were killed {TRIES} times while at work on {task}: most often the machine "
+                        f"worker processes were killed {TRIES} times, {task} among their work: most often the machine "
                         "is out of memory. Close other programs, or run with `--workers 1`"
                     ) from None
         finally:

@@ -1,11 +1,12 @@
 """How far a long command is. Silent unless a person watches and it takes over two seconds."""
 
+import threading
 import time
 from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 PATIENCE_SECONDS = 2.0
@@ -15,7 +16,7 @@ class Progress(Protocol):
     """What a command tells of itself."""
 
     def stage(self, name: str) -> None: ...
-    def rows(self, done: int, total: int, rejected: int) -> None: ...
+    def rows(self, done: int, total: int, note: str) -> None: ...
 
 
 class Silent:
@@ -24,27 +25,29 @@ class Silent:
     def stage(self, name: str) -> None:
         pass
 
-    def rows(self, done: int, total: int, rejected: int) -> None:
+    def rows(self, done: int, total: int, note: str) -> None:
         pass
 
 
 class Terminal:
-    """A bar with rows/s, time left and rejected rows so far, on stderr if that is a terminal."""
+    """A bar with rows/s, time left and a note, on stderr if that is a terminal, once two seconds have passed."""
 
     def __init__(self, console: Console):
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} rows  {task.fields[note]}"),
+            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
-        self._watched = console.is_terminal
-        self._began = time.monotonic()
-        self._rows_began: float | None = None
-        self._task: TaskID | None = None
+        self._task = self._bar.add_task("starting", total=None, note="")
+        self._began_rows: float | None = None
+        self._patience = threading.Timer(PATIENCE_SECONDS, self._bar.start)
+        self._patience.daemon = True
+        if console.is_terminal:
+            self._patience.start()
 
     def __enter__(self) -> Self:
         return self
@@ -52,20 +55,18 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
+        self._patience.cancel()
+        if self._bar.live.is_started:
             self._bar.stop()
 
     def stage(self, name: str) -> None:
-        if self._task is not None:
-            self._bar.update(self._task, description=name)
+        self._began_rows = None
+        self._bar.update(self._task, description=name, total=None, completed=0, note="")
 
-    def rows(self, done: int, total: int, rejected: int) -> None:
+    def rows(self, done: int, total: int, note: str) -> None:
         now = time.monotonic()
-        self._rows_began = self._rows_began or now
-        if not self._watched or now - self._began < PATIENCE_SECONDS:
-            return
-        if self._task is None:
-            self._task = self._bar.add_task("building", total=total, note="")
-            self._bar.start()
-        rate = done / max(now - self._rows_began, 0.001)
-        self._bar.update(self._task, completed=done, note=f"{rate:,.0f} rows/s  {rejected:,} rejected")
+        self._began_rows = self._began_rows or now
+        rate = done / max(now - self._began_rows, 0.001)
+        self._bar.update(
+            self._task, completed=done, total=total, note=f"{done:,}/{total:,} rows  {rate:,.0f} rows/s  {note}"
+        )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from mmdata.schemas import Group, Id, Image, Label, Picture, Record
+from mmdata.schemas import Group, Image, Label, Part, Picture, Record
 
 from .errors import FileProblem, Reject
 from .images import Decode, ImageCheck, check_image
@@ -60,7 +60,7 @@ class RowMaker:
             named[name] = data
         schema = self.corpus.schema
         record = self._record(item, named)
-        id_field = next(iter(schema.marked(Id)))
+        id_field = schema.id_field()
         if getattr(record, id_field) != item.id:
             raise Reject(
                 "changed id",
@@ -75,23 +75,25 @@ class RowMaker:
         ]
         return Accepted(row, facts, sum(map(len, named.values())))
 
-    def _struct(self, model: BaseModel, at: str, facts: list[Fact]) -> dict[str, Any]:
+    def _struct(self, model: Part, at: str, facts: list[Fact]) -> dict[str, Any]:
         return {
-            name: self._value(at + name, getattr(model, name), field.metadata, facts)
-            for name, field in type(model).model_fields.items()
+            name: self._value(at + name, getattr(model, name), model.markers(name), facts)
+            for name in type(model).model_fields
         }
 
-    def _value(self, name: str, value: Any, markers: Sequence[Any], facts: list[Fact]) -> Any:
+    def _value(self, name: str, value: Any, marks: Sequence[Any], facts: list[Fact]) -> Any:
         if value is None:
             return None
         if isinstance(value, list):
-            return [self._value(name, v, markers, facts) for v in value]
-        for marker in markers:
+            # Numbered, so that what is noted of one picture is not taken for another's.
+            numbered = any(isinstance(mark, Image) for mark in marks)
+            return [self._value(f"{name}[{n}]" if numbered else name, v, marks, facts) for n, v in enumerate(value)]
+        for marker in marks:
             if isinstance(marker, Label):
                 return self._label(name, value, marker, facts)
             if isinstance(marker, Image):
                 return self._picture(name, value, marker, facts)
-        if isinstance(value, BaseModel):
+        if isinstance(value, Part):
             return self._struct(value, f"{name}.", facts)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise Reject("invalid value", field=name, value=str(value), reason=f"{name}: {value} needs over 64 bits")

@@ -1,6 +1,7 @@
 """A worker's work: one run of items into one Parquet file."""
 
 import gc
+import itertools
 import os
 import sqlite3
 import threading
@@ -18,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets.arrow_writer import get_parquet_column_options
 
-from .builder import Item
 from .cache import recall_from
 from .corpus import Corpus
 from .errors import BuildError, Reject
@@ -103,7 +103,8 @@ def write_shard(shard: Shard) -> Written:
             maker = RowMaker(me.builder, me.corpus, me.work.decode, recall)
             file = HashedFile(out.path)
             try:
-                out.rows = _write(file, _rows(out, maker, me), me.corpus.features)
+                features = me.corpus.features
+                out.rows = write_tables(file, _tables(_rows(out, maker, me), features.arrow_schema), features)
                 out.sha256, out.bytes = file.finish(), file.size
             finally:
                 file.close()
@@ -120,12 +121,9 @@ def _rows(out: Written, maker: RowMaker, me: _Worker) -> Iterator[Accepted]:
     done = 2 * out.shard.index
     me.progress[done] = me.progress[done + 1] = 0
 
-    def files() -> Iterator[tuple[Any, ...]]:
-        for _, item in items_of(me.plan, out.shard):
-            yield tuple(item.files.values())
-
-    pairs: Iterator[tuple[int, Item]] = items_of(me.plan, out.shard)
-    for (seq, item), data in zip(pairs, read_ahead(me.source, files()), strict=True):
+    pairs, ahead = itertools.tee(items_of(me.plan, out.shard))
+    files = (tuple(item.files.values()) for _, item in ahead)
+    for (seq, item), data in zip(pairs, read_ahead(me.source, files), strict=True):
         made = maker.make(item, data)
         if isinstance(made, Reject):
             out.rejected.append((seq, Rejected.of(item, made)))
@@ -137,20 +135,10 @@ def _rows(out: Written, maker: RowMaker, me: _Worker) -> Iterator[Accepted]:
         me.progress[done] += 1
 
 
-def _write(file: HashedFile, rows: Iterator[Accepted], features: datasets.Features) -> int:
-    """Write all rows, a bounded number of bytes at a time; returns how many there were."""
+def write_tables(file: HashedFile, tables: Iterator[pa.Table], features: datasets.Features) -> int:
+    """Write tables of `features.arrow_schema`, each as one row group; returns how many rows there were."""
     schema = features.arrow_schema
-    written, size = 0, 0
-    group: list[dict[str, Any]] = []
-
-    def flush() -> int:
-        count = len(group)
-        table = pa.Table.from_pylist(group, schema=schema)
-        group.clear()  # Before writing: the table holds its own copy.
-        writer.write_table(table, row_group_size=count)
-        file.raise_failure()
-        return count
-
+    written = 0
     with pq.ParquetWriter(
         file,
         schema,
@@ -158,12 +146,29 @@ def _write(file: HashedFile, rows: Iterator[Accepted], features: datasets.Featur
         use_content_defined_chunking=datasets.config.DEFAULT_CDC_OPTIONS,
         **get_parquet_column_options(features, schema),
     ) as writer:
-        for row in rows:
-            group.append(row.row)
-            size += row.size
-            if size >= ROW_GROUP_BYTES or len(group) >= ROW_GROUP_ROWS:
-                written += flush()
-                size = 0
-        if group:
-            written += flush()
+        for table in tables:
+            writer.write_table(table, row_group_size=table.num_rows)
+            file.raise_failure()
+            written += table.num_rows
+            del table  # Before the next is made.
     return written
+
+
+def _tables(rows: Iterator[Accepted], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows, a bounded number of bytes at a time."""
+    size = 0
+    group: list[dict[str, Any]] = []
+
+    def table() -> pa.Table:
+        made = pa.Table.from_pylist(group, schema=schema)
+        group.clear()  # Before it is written: the table holds its own copy.
+        return made
+
+    for row in rows:
+        group.append(row.row)
+        size += row.size
+        if size >= ROW_GROUP_BYTES or len(group) >= ROW_GROUP_ROWS:
+            yield table()
+            size = 0
+    if group:
+        yield table()

@@ -1,8 +1,9 @@
 """A build on one screen."""
 
 import json
+from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
@@ -90,5 +91,16 @@ def _findings(findings: list[Finding], version: str) -> list[RenderableType]:
     return lines
 
 
-def show(build: Build, console: Console) -> None:
-    console.print(as_screen(build), soft_wrap=False)
+def overview_table(found: list[dict[str, Any]]) -> Table:
+    """The corpora that `overview` found."""
+    table = Table("corpus", "newest", "rows", "licence", "folder", box=None, pad_edge=False, header_style="dim")
+    for entry in found:
+        rows = ", ".join(f"{split} {count:,}" for split, count in entry["rows"].items())
+        table.add_row(
+            entry["corpus"],
+            entry["releases"][-1] if entry["releases"] else "–",
+            entry.get("problem") or rows or "not built; the sample loads",
+            str(entry.get("license", "")),
+            entry["folder"],
+        )
+    return table

@@ -10,9 +10,9 @@ the engine can treat it rightly without knowing the corpus:
         subject: Annotated[str | None, Group()] = None
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 
@@ -64,14 +64,25 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def markers(cls, field: str) -> tuple[Any, ...]:
+        """The markers of a field, wherever in its type: `Annotated[str, Label()] | None`, `list[Annotated[…]]`."""
+        return _markers(cls, field)
+
 
 class Record(Part):
     """One row of a corpus. A subclass marks exactly one field `Id()`."""
 
     @classmethod
     def marked(cls, marker: type[Marker]) -> dict[str, Marker]:
-        """Field name → marker, for the fields that carry one of this type."""
-        return dict(_marked(cls, marker))
+        """Field name → marker, for the fields that carry one of this type, in a list or not."""
+        found = ((name, m) for name in cls.model_fields for m in cls.markers(name) if isinstance(m, marker))
+        return dict(found)
+
+    @classmethod
+    def id_field(cls) -> str:
+        """The field marked `Id()`."""
+        return next(iter(cls.marked(Id)))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -84,8 +95,14 @@ class Record(Part):
             )
 
 
-def _marked(schema: type[BaseModel], marker: type[Marker]) -> Iterator[tuple[str, Marker]]:
-    for name, field in schema.model_fields.items():
-        for found in field.metadata:
-            if isinstance(found, marker):
-                yield name, found
+@cache
+def _markers(model: type[BaseModel], field: str) -> tuple[Any, ...]:
+    info = model.model_fields[field]
+    return (*info.metadata, *_markers_in(info.annotation))
+
+
+def _markers_in(kind: Any) -> tuple[Any, ...]:
+    inner = get_args(kind)
+    if get_origin(kind) is Annotated:
+        return (*inner[1:], *_markers_in(inner[0]))
+    return tuple(marker for part in inner for marker in _markers_in(part))

@@ -43,7 +43,7 @@ class SkinLesion(Record):
     body_part: str | None = None
     symptom: str | None = None
     description: str | None = None
-    iga_grade: int | None = None
+    iga_grade: Annotated[int, Field(ge=0, le=4)] | None = None
     """Investigator's Global Assessment of atopic dermatitis, 0 (clear) to 4 (severe)."""
     gender: str | None = None
     age_range: str | None = None

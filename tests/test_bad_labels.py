@@ -65,11 +65,11 @@ def test_a_wrong_label_file_refuses_its_row(skin, source, content, kind, words):
     assert ids(skin) == GOOD_IDS - {"train/건선/정면/good_0"}
 
 
-def test_a_number_that_no_column_holds_refuses_its_row(skin, source):
-    info = {"diagnosis_name": "건선", "easi_score": {"iga_grade": 10**30}}
+def test_a_grade_that_is_none_refuses_its_row(skin, source):
+    info = {"diagnosis_name": "건선", "easi_score": {"iga_grade": 5}}
     put(source, "Training/labels/TL_건선_정면/good_0.json", label_file("건선", diagnosis_info=info))
     row = refused(skin, mmdata.build(skin, source))["good_0.png"]
-    assert (row["kind"], row["field"]) == ("invalid value", "iga_grade") and "over 64 bits" in row["reason"]
+    assert (row["kind"], row["field"]) == ("invalid value", "iga_grade") and "less than or equal to 4" in row["reason"]
     assert ids(skin) == GOOD_IDS - {"train/건선/정면/good_0"}
 
 

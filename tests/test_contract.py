@@ -1,7 +1,6 @@
 """What every corpus must do, shipped or scaffolded. A corpus needs no test of its own to get these."""
 
 import re
-from pathlib import Path
 
 import datasets
 import pytest
@@ -116,10 +115,3 @@ def test_the_card_is_complete(built):
     assert corpus.sample_config["data_files"]
     text = (corpus.folder / "README.md").read_text(encoding="utf-8")
     assert re.search(r"^# .+", text, re.M)
-
-
-def test_no_module_name_would_stop_load_dataset(built):
-    corpus, _ = built
-    # datasets refuses a folder that holds a script of its own name.
-    assert not (corpus.folder / f"{corpus.name}.py").exists()
-    assert isinstance(corpus.folder, Path)

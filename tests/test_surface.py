@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -69,14 +68,6 @@ def test_all_of_schemas_is_every_public_class():
 def test_an_unknown_name_is_said():
     with pytest.raises(AttributeError, match="'mmdata' has no attribute 'biuld'"):
         _ = mmdata.biuld
-
-
-@pytest.mark.parametrize("verb", [name for name, home in mmdata._HOME.items() if home.startswith("verbs.")])
-def test_a_verb_is_the_function_even_after_its_module_is_imported(verb):
-    code = f"import mmdata, mmdata.verbs.{verb}; from mmdata import {verb} as found; print(callable(found), callable(mmdata.{verb}))"
-    assert run(code) == "True True"
-    import_module(f"mmdata.verbs.{verb}")
-    assert callable(getattr(mmdata, verb))
 
 
 def run(code: str, *, cwd: Path = ROOT, path: str = "") -> str:

@@ -87,7 +87,7 @@ def double(task: int) -> int:
 
 
 def test_workers_that_are_always_killed_end_the_build_with_advice():
-    with pytest.raises(BuildError, match=r"killed 3 times .* out of memory.*`--workers 1`"):
+    with pytest.raises(BuildError, match=r"killed 3 times, 1 among their work: .* out of memory.*`--workers 1`"):
         list(pool.run(die, [1, 2, 3], workers=2, setup=tuple, setup_args=(), tick=lambda: None))
 
 

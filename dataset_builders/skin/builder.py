@@ -38,8 +38,8 @@ class Skin(CorpusBuilder):
             if not (folder and folder["what"] == "S" and file.name.lower().endswith(IMAGES)):
                 stray[file.folder] += 1
                 continue
-            counts[file.folder.rsplit("/", 1)[-1]] += 1
             label, view, split = folder["label"], folder["view"] or "", SPLITS[folder["half"]]
+            counts[f"{folder['half']}S_{self._name('label', label)}_{self._name('view', view)}"] += 1
             name = FILE.fullmatch(file.stem)
             data = {"label": label, "view": view}
             if name:
@@ -61,6 +61,14 @@ class Skin(CorpusBuilder):
             yield Finding.warning(
                 "label files", f"{name}: {number} label files have no picture, left out", [name], number
             )
+
+    def _name(self, field: str, spelling: str) -> str:
+        """The class that an alias in a folder's name stands for; an unknown one as it is."""
+        labels = self.corpus.labels[field]
+        try:
+            return labels.names[labels.index(spelling)]
+        except Reject:
+            return spelling
 
     def _wrong_counts(self, counts: Counter[str]) -> Iterator[Finding]:
         labels = self.corpus.labels
@@ -178,4 +186,4 @@ class _Annotation(_Loose):
 class LabelFile(_Loose):
     """One JSON file of `02.라벨링데이터`."""
 
-    annotations: list[_Annotation] = Field(min_length=1)
+    annotations: list[_Annotation] = Field(min_length=1, max_length=1)

@@ -5,11 +5,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import SourceError
-from .base import Source, SourceFile, read_ahead
+from .base import Source, SourceFile, read_ahead, shown
 from .local import FolderSource, ZipSource
 from .remote import BucketSource, FsspecSource
 
-__all__ = ["Source", "SourceFile", "open_source", "read_ahead"]
+__all__ = ["Source", "SourceFile", "open_source", "read_ahead", "shown"]
 
 
 def open_source(url: str | Path) -> Source:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import FileProblem
 from ..findings import Finding
@@ -52,6 +53,14 @@ class Source(Protocol):
 
     def read(self, file: SourceFile) -> bytes:
         """The file's bytes. Raises FileProblem for this file, SourceError for the source."""
+
+
+def shown(url: str) -> str:
+    """A source's URL without what may be secret in it: user, password, query."""
+    parts = urlsplit(url)
+    if "://" not in url:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def read_ahead(source: Source, rows: Iterable[tuple[SourceFile, ...]]) -> Iterator[list[bytes | FileProblem]]:

@@ -1,6 +1,7 @@
 """Files elsewhere: a bucket through obstore, any other URL through fsspec."""
 
 import re
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,17 @@ from urllib.parse import urlsplit
 from ..errors import FileProblem, SourceError
 from ..findings import Finding
 from ..names import readable
-from .base import SourceFile, first_line
+from .base import SourceFile, first_line, shown
 
+SETTINGS = {
+    "s3": (
+        " and AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)",
+    ),
+    "gs": ("", "GOOGLE_APPLICATION_CREDENTIALS (for a public bucket set GOOGLE_SKIP_SIGNATURE=true)"),
+    "az": (" and AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY"),
+}
+"""What to look at when the place, or the key, is wrong."""
 REFUSALS = {"PermissionDeniedError", "UnauthenticatedError"}
 
 
@@ -28,7 +38,7 @@ class BucketSource:
         try:
             self._store = obstore.store.from_url(self.url, client_options=client, retry_config=retry)
         except Exception as error:  # obstore raises several bases for a bad URL or setting
-            raise SourceError(f"source {url}: {first_line(error)}") from None
+            raise SourceError(f"source {shown(url)}: {first_line(error)}") from None
 
     def list(self) -> Iterator[SourceFile | Finding]:
         import obstore
@@ -56,23 +66,23 @@ class BucketSource:
         text = str(error)
         bucket = urlsplit(self.url).netloc
         at = f"{self.url}/{key}" if key else self.url
+        endpoint, keys = SETTINGS[urlsplit(self.url).scheme]
         if "NoSuchBucket" in text or isinstance(error, FileNotFoundError):
-            return SourceError(
-                f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name and AWS_ENDPOINT_URL"
-            )
+            return SourceError(f"{at}: there is no bucket {bucket!r} at this endpoint. Check the name{endpoint}")
         if (
             isinstance(error, PermissionError)
             or re.search(r"status code: 40[13]", text)
             or type(error).__name__ in REFUSALS
         ):
-            return SourceError(
-                f"{at}: the server refused the key. Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY "
-                "and AWS_REGION (for a public bucket set AWS_SKIP_SIGNATURE=true)"
-            )
+            return SourceError(f"{at}: the server refused the key. Check {keys}")
         return SourceError(
             f"{at}: the connection failed after retries: {first_line(error)}. "
             "Run the same command again: pictures already checked are not checked again"
         )
+
+
+STAMPS = ("ETag", "etag", "sha256", "blob_id", "sha", "mtime", "modified", "last_modified", "created")
+"""Keys by which fsspec's filesystems tell one content from another, the surest first."""
 
 
 class FsspecSource:
@@ -87,17 +97,18 @@ class FsspecSource:
         try:
             self._fs, self._root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise SourceError(f"source {url}: {first_line(error)}") from None
+            raise SourceError(f"source {shown(url)}: {first_line(error)}") from None
 
     def list(self) -> Iterator[SourceFile | Finding]:
         try:
             found = self._fs.find(self._root, detail=True)
         except Exception as error:
-            raise SourceError(f"source {self.url} cannot be listed: {first_line(error)}") from None
+            raise SourceError(f"source {shown(self.url)} cannot be listed: {first_line(error)}") from None
         root = self._root.rstrip("/") + "/"
         for full, info in found.items():
             raw = full.removeprefix(root)
-            stamp = str(info.get("ETag") or info.get("mtime") or info.get("created") or info.get("sha256"))
+            known = (str(info[key]) for key in STAMPS if info.get(key) is not None)
+            stamp = next(known, None) or uuid.uuid4().hex  # Of what says nothing, nothing is known to be unchanged.
             yield SourceFile(readable(raw), raw, info.get("size") or 0, stamp)
 
     def read(self, file: SourceFile) -> bytes:
@@ -106,4 +117,4 @@ class FsspecSource:
         except FileNotFoundError:
             raise FileProblem("cannot be read: it is gone since the listing") from None
         except Exception as error:
-            raise SourceError(f"{self.url}/{file.raw}: {first_line(error)}") from None
+            raise SourceError(f"{shown(self.url)}/{file.raw}: {first_line(error)}") from None

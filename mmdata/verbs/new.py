@@ -16,7 +16,7 @@ def new(name: str, under: str | Path = "dataset_builders", like: str | None = No
     """Make a corpus folder and return its path.
 
     Args:
-        name: becomes the folder's name, the dataset's, and in CamelCase the builder's.
+        name: becomes the folder's name and the dataset's; without `like` also, in CamelCase, the builder's.
         under: the folder to make it in; created if need be.
         like: a corpus that ships with mmdata, to copy instead of the blank template.
 
@@ -30,7 +30,7 @@ def new(name: str, under: str | Path = "dataset_builders", like: str | None = No
         )
     folder = Path(under).expanduser() / name
     if folder.exists():
-        raise CorpusError(f"{folder} already exists; choose another name or another --under")
+        raise CorpusError(f"{folder} already exists; choose another name or another folder to make it in")
     if like:
         shipped = {found.name: found for found in corpora_in(HOME)}
         if like not in shipped:

@@ -3,15 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from ..corpus import HOME, Corpus, corpora_in
-from ..errors import MmdataError
+from ..errors import CorpusError, MmdataError
 from ..releases import Releases
 
 
 def overview(under: str | Path = "dataset_builders") -> list[dict[str, Any]]:
-    """One entry a corpus, of those under a folder and those that ship with mmdata."""
+    """One entry a corpus, of those under a folder and those that ship with mmdata.
+
+    Raises:
+        CorpusError: there is no such folder.
+    """
+    if not Path(under).is_dir() and str(under) != "dataset_builders":
+        raise CorpusError(f"{under}: no such folder. Give the one that holds corpora, such as dataset_builders")
     return [_one(folder) for folder in corpora_in(Path(under), HOME)]
 
 
@@ -30,17 +34,3 @@ def _one(folder: Path) -> dict[str, Any]:
     except MmdataError as error:
         entry["problem"] = str(error)
     return entry
-
-
-def as_table(found: list[dict[str, Any]]) -> Table:
-    table = Table("corpus", "newest", "rows", "licence", "folder", box=None, pad_edge=False, header_style="dim")
-    for entry in found:
-        rows = ", ".join(f"{split} {count:,}" for split, count in entry["rows"].items())
-        table.add_row(
-            entry["corpus"],
-            entry["releases"][-1] if entry["releases"] else "–",
-            entry.get("problem") or rows or "not built; the sample loads",
-            str(entry.get("license", "")),
-            entry["folder"],
-        )
-    return table

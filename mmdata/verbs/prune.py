@@ -3,19 +3,20 @@
 from pathlib import Path
 
 from ..corpus import Corpus
+from ..errors import ReleaseError
 from ..releases import Releases
 
 
-def to_prune(folder: str | Path, keep: int = 1) -> list[str]:
-    """The releases that `prune` would drop, oldest first."""
-    versions = Releases(Corpus(folder)).versions()
-    return versions[: max(0, len(versions) - keep)]
+def prune(folder: str | Path, *, keep: int = 1, dry_run: bool = False) -> list[str]:
+    """Drop all but the newest `keep` releases; returns the versions dropped, oldest first.
 
-
-def prune(folder: str | Path, *, keep: int = 1) -> list[str]:
-    """Drop all but the newest `keep` releases; returns the versions dropped.
+    Args:
+        dry_run: only say which.
 
     Raises:
-        ReleaseError: a build is running.
+        ReleaseError: a build is running, or `keep` is not a number of releases.
     """
-    return Releases(Corpus(folder)).prune(max(1, keep))
+    if keep < 1:
+        raise ReleaseError(f"keep={keep}: at least the newest release stays; remove the folder data/ to be rid of all")
+    releases = Releases(Corpus(folder))
+    return releases.versions()[:-keep] if dry_run else releases.prune(keep)
