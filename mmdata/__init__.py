@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .findings import Finding
     from .listing import Listing
     from .sources import SourceFile
+    from .verbs.annotate import annotate
     from .verbs.build import build
     from .verbs.demo import demo
     from .verbs.new import new
@@ -29,6 +30,7 @@ _HOME = {
     "MmdataError": "errors",
     "Reject": "errors",
     "SourceFile": "sources",
+    "annotate": "verbs.annotate",
     "build": "verbs.build",
     "demo": "verbs.demo",
     "new": "verbs.new",
@@ -45,6 +47,7 @@ __all__ = [
     "MmdataError",
     "Reject",
     "SourceFile",
+    "annotate",
     "build",
     "demo",
     "new",
@@ -57,5 +60,9 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'mmdata' has no attribute {name!r}")
     value = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = value  # The verb, not the module of the same name.
+    globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -54,7 +54,63 @@ def build(
     if as_json:
         print(summary.as_json(done))
     else:
-        summary.show(done, out)
+        out.print(summary.as_screen(done))
+
+
+@app.command()
+def annotate(
+    folder: Folder,
+    prompt: Annotated[
+        str | None, typer.Option(help="A file of prompts/, such as describe; may be left out where there is one.")
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="Any OpenAI-compatible server, such as http://localhost:8000/v1.", envvar="OPENAI_BASE_URL"),
+    ] = None,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say what it would cost.")] = False,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="US dollars for all answers under the prompt, earlier ones included.")
+    ] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="Only so many rows, the same ones each time.")] = None,
+    where: Annotated[str | None, typer.Option(help="Only rows for which this holds: \"label = '건선'\".")] = None,
+    retry: Annotated[
+        list[str] | None, typer.Option(help="Ask again: failed, refused, truncated, invalid or empty. May be repeated.")
+    ] = None,
+    max_side: Annotated[
+        int | None, typer.Option(min=32, help="Send smaller copies of larger pictures, in pixels.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at once, at most; it finds its own level.")] = 64,
+    rpm: Annotated[
+        float | None, typer.Option(min=0.1, help="Requests a minute; by default as the server says.")
+    ] = None,
+    tpm: Annotated[float | None, typer.Option(min=1, help="Tokens a minute; by default as the server says.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a request may take.")] = 120.0,
+    give_up: Annotated[float, typer.Option(min=0, help="Seconds of a server that is down.")] = 600.0,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Send nothing more after so many.")] = None,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Batch API, half the price: send, or take in what is answered.")
+    ] = False,
+    batch_requests: Annotated[int, typer.Option(min=1, help="Requests in a batch file, at most.")] = 50_000,
+    batch_mb: Annotated[float, typer.Option(min=0.001, help="Megabytes of a batch file, at most.")] = 190.0,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model about each row that has no answer yet. The key comes from OPENAI_API_KEY."""
+    from .annotation import screen
+    from .verbs.annotate import annotate
+
+    with Terminal(err) as progress:
+        done = annotate(
+            folder, prompt, base_url=base_url, estimate=estimate, budget=budget, sample=sample, where=where,
+            retry=retry or (), max_side=max_side, concurrency=concurrency, rpm=rpm, tpm=tpm, timeout=timeout,
+            give_up=give_up, minutes=minutes, batch=batch, batch_requests=batch_requests, batch_mb=batch_mb,
+            progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print(screen.as_json(done))
+    else:
+        out.print(screen.as_screen(done))
+    if done.stopped:
+        raise typer.Exit(130 if "Ctrl-C" in done.stopped else 3)
 
 
 @app.command()
@@ -68,7 +124,7 @@ def demo(
     from .verbs.demo import demo
 
     done = demo(into)
-    summary.show(done, out)
+    out.print(summary.as_screen(done))
     out.print("\nGo on in Python:\n")
     for line in (
         "from datasets import load_dataset",
@@ -102,7 +158,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show the corpora, their releases, rows and licences."""
-    from .verbs.overview import as_table, overview
+    from . import summary
+    from .verbs.overview import overview
 
     found = overview(under)
     if as_json:
@@ -110,7 +167,7 @@ def list_(
 
         print(json.dumps(found, ensure_ascii=False))
     else:
-        out.print(as_table(found))
+        out.print(summary.overview_table(found))
 
 
 @app.command()
@@ -120,9 +177,9 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
 ) -> None:
     """Drop old local releases. What is on the Hub stays there."""
-    from .verbs.prune import prune, to_prune
+    from .verbs.prune import prune
 
-    gone = to_prune(folder, keep)
+    gone = prune(folder, keep=keep, dry_run=True)
     if not gone:
         out.print("Nothing to drop.")
         return
@@ -138,6 +195,9 @@ def main() -> None:
         app()
     except MmdataError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:  # Of a place that the user named: no rights, a read-only disk.
+        print(f"error: {error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -18,12 +18,13 @@ from .corpus import Corpus
 from .errors import BuildError, MmdataError
 from .findings import Finding
 from .images import Decode
+from .index import INDEX, write_index
 from .listing import Listing
 from .manifest import Manifest, Origin, ShardFile
 from .names import bytes_text, printable
 from .progress import Progress
-from .releases import sync
-from .sources import Source
+from .releases import REJECTED, sync
+from .sources import Source, shown
 
 if TYPE_CHECKING:
     from .builder import CorpusBuilder
@@ -55,18 +56,18 @@ class Engine:
         if not plan.count():
             zips = sum(1 for _ in listing.files("*.zip"))
             raise BuildError(
-                f"{self.source.url}: {listing.totals()[0]} files, none of which the corpus {self.corpus.name} knows. "
+                f"{shown(self.source.url)}: {listing.totals()[0]} files, none of which the corpus {self.corpus.name} knows. "
                 f"It looks for {builder.layout}. "
                 + (f"There are {zips} .zip files in it: unpack them first" if zips else "Is this the right folder?")
             )
-        self._room_for(plan.bytes())
+        require_room(self.corpus.folder, self.work, plan.bytes())
         written = sorted(self._write(plan), key=lambda w: w.shard.index)
         self.progress.stage("checking")
         plan.index_facts()
         if not any(w.rows for w in written):
             lines = "\n  ".join(f"{count} × {kind}" for kind, count in plan.rejected_by_kind().items())
             raise BuildError(
-                f"{self.source.url}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
+                f"{shown(self.source.url)}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
             )
         classes = {name: self.corpus.labels[m.map or name].names for name, m in self._label_fields().items()}
         findings += check_rows(plan.db, self.corpus.schema, classes)
@@ -94,9 +95,10 @@ class Engine:
         total = plan.count()
 
         def tick() -> None:
-            self.progress.rows(sum(counters[::2]), total, sum(counters[1::2]))
+            self.progress.rows(sum(counters[::2]), total, f"{sum(counters[1::2]):,} rejected")
 
         (self.work / "release").mkdir()
+        self.progress.stage("building")
         for written in pool.run(
             write_shard,
             shards,
@@ -129,19 +131,20 @@ class Engine:
         for (name, cls, split), rows in plan.label_counts().items():
             if name in counts:
                 counts[name][cls][split] = rows
-        rejected = release / "rejected.jsonl"
+        rejected = release / REJECTED
         with rejected.open("w", encoding="utf-8") as out:
             out.writelines(line + "\n" for line in plan.rejected_lines())
         sync(rejected)
-        files = list(_name_shards(release, [w for w in written if w.rows]))
+        index = write_index(release / INDEX, plan.index())
+        files = list(name_shards(release, [w for w in written if w.rows]))
         count, size = listing.totals()
         features = features_of(self.corpus.schema, self.corpus.labels)
         labels = self.corpus.folder / "labels.yaml"
-        return Manifest(
+        made = Manifest(
             version=version,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             corpus=self.corpus.name,
-            origin=Origin(source=Path(self.source.url).name, files=count, bytes=size, sha256=plan.digest()),
+            origin=Origin(source=Path(shown(self.source.url)).name, files=count, bytes=size, sha256=plan.digest()),
             schema_sha256=sha256(str(features).encode()).hexdigest(),
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
             code={"sha256": self.corpus.code_digest()}
@@ -152,24 +155,28 @@ class Engine:
             counts=counts,
             rejected=plan.rejected_by_kind(),
             rejected_sha256=sha256(rejected.read_bytes()).hexdigest(),
+            index_sha256=index,
             findings=findings,
         )
+        return made.model_copy(update={"build": sha256(made.content().encode()).hexdigest()})
 
     def _label_fields(self) -> dict[str, Any]:
         from mmdata.schemas import Label
 
         return self.corpus.schema.marked(Label)
 
-    def _room_for(self, size: int) -> None:
-        free = shutil.disk_usage(self.work).free
-        if size > free:
-            raise BuildError(
-                f"{self.corpus.folder}: the release needs about {bytes_text(size)}, the disk has {bytes_text(free)} free. "
-                "Free some disk space (`mmdata prune` drops old releases), or move the corpus folder to a larger disk"
-            )
+
+def require_room(folder: Path, work: Path, size: int) -> None:
+    """Raises BuildError where the disk has no `size` bytes left for a release of the corpus folder."""
+    free = shutil.disk_usage(work).free
+    if size > free:
+        raise BuildError(
+            f"{folder}: the release needs about {bytes_text(size)}, the disk has {bytes_text(free)} free. "
+            "Free some disk space (`mmdata prune` drops old releases), or move the corpus folder to a larger disk"
+        )
 
 
-def _name_shards(release: Path, written: list["Written"]) -> Iterator[ShardFile]:
+def name_shards(release: Path, written: list["Written"]) -> Iterator[ShardFile]:
     """Move shards into the release under their final names: place in the split, hash of the content."""
     number: dict[str, int] = {}
     for one in written:

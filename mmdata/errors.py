@@ -4,6 +4,7 @@ MmdataError            anything a person can put right; the CLI prints it withou
 ├── CorpusError        the corpus folder: builder.py, labels.yaml, README.md, schema
 ├── SourceError        the source cannot be opened, listed or reached
 │   └── FileProblem    one file of it cannot be read; its row is rejected, the build goes on
+├── AnnotationError    asking a model, or the store of its answers
 ├── BuildError         the build cannot make a release: nothing to build, disk full, workers killed
 └── ReleaseError       the release folder: another writer, missing version, damaged files
 Reject                 not an error: one row is refused, with the reason that rejected.jsonl keeps
@@ -26,6 +27,10 @@ class SourceError(MmdataError):
 
 class FileProblem(SourceError):
     """One file of a source cannot be read."""
+
+
+class AnnotationError(MmdataError):
+    """A model cannot be asked, or its answers not be kept."""
 
 
 class BuildError(MmdataError):

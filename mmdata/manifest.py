@@ -34,6 +34,27 @@ class Origin(_Strict):
     """Over every row's split, place and picture hashes, and over the rejected rows."""
 
 
+class Annotated(_Strict):
+    """A column of answers, and where they come from."""
+
+    column: str
+    prompt_sha256: str
+    """Of the prompt as it is now; a row has an answer to it, or null."""
+    model: str
+    parameters: dict[str, Any]
+    sha256: str
+    """Over the answers of all rows, in order."""
+    rows: int
+    """Rows that have an answer."""
+    made_by: dict[str, int]
+    """model, rule or person → rows whose text they wrote last."""
+    first: str
+    last: str
+    """When the model was asked, UTC."""
+    cost: float
+    """US dollars that all answers under the prompt cost."""
+
+
 class Manifest(_Strict):
     """What is in a release and where it came from: manifest.json."""
 
@@ -57,6 +78,11 @@ class Manifest(_Strict):
     rejected: dict[str, int]
     """kind → rows; the rows themselves are in rejected.jsonl."""
     rejected_sha256: str
+    index_sha256: str
+    """Of index.parquet."""
+    build: str = ""
+    """Digest of what was built (`content`); the same for all releases that only add annotations to one build."""
+    annotations: list[Annotated] = []
     findings: list[Finding]
 
     @property

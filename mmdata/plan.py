@@ -4,6 +4,7 @@ In SQLite, so that a million rows take no more memory than a thousand. It lies i
 folder and goes with it.
 """
 
+import itertools
 import json
 import pickle
 import sqlite3
@@ -61,6 +62,9 @@ class Shard:
     first: int
     last: int
 
+    def __str__(self) -> str:
+        return f"{self.split} shard {self.index}"
+
 
 class Plan:
     """What is to be built."""
@@ -111,14 +115,18 @@ class Plan:
     def bytes(self) -> int:
         return int(self.db.execute("SELECT COALESCE(SUM(size), 0) FROM items").fetchone()[0])
 
+    def splits(self) -> list[str]:
+        """train, validation, test, then others as they came."""
+        found = [split for (split,) in self.db.execute("SELECT split FROM items GROUP BY split ORDER BY MIN(seq)")]
+        return sorted(found, key=lambda s: USUAL_ORDER.index(s) if s in USUAL_ORDER else len(USUAL_ORDER))
+
     def shards(self) -> list[Shard]:
         """Cut each split into runs of about `shard_bytes`; the same source gives the same cuts."""
         limit = shard_bytes(self.bytes())
         self.db.execute("CREATE INDEX items_split ON items (split, seq)")
         self.db.commit()
-        splits = [split for (split,) in self.db.execute("SELECT split FROM items GROUP BY split ORDER BY MIN(seq)")]
         shards: list[Shard] = []
-        for split in sorted(splits, key=lambda s: USUAL_ORDER.index(s) if s in USUAL_ORDER else len(USUAL_ORDER)):
+        for split in self.splits():
             first, held, last = None, 0, 0
             for seq, size in self.db.execute("SELECT seq, size FROM items WHERE split = ? ORDER BY seq", (split,)):
                 if first is not None and held + size > limit:
@@ -140,6 +148,17 @@ class Plan:
         query = """SELECT f.field, f.value, r.split, COUNT(*) FROM facts f JOIN accepted r USING (seq)
                    WHERE f.kind = 'label' GROUP BY 1, 2, 3"""
         return {(f, c, s): n for f, c, s, n in self.db.execute(query)}
+
+    def index(self) -> Iterator[tuple[str, str, str, list[tuple[str, str]]]]:
+        """(split, id, place, [(picture field, sha256)]) of every row, in the order of the release."""
+        order = " ".join(f"WHEN '{split}' THEN {n}" for n, split in enumerate(self.splits()))
+        rows = self.db.execute(
+            f"""SELECT r.seq, r.split, i.id, r.place, f.field, f.value FROM accepted r JOIN items i USING (seq)
+                LEFT JOIN facts f ON f.seq = r.seq AND f.kind = 'bytes'
+                ORDER BY CASE r.split {order} END, r.seq, f.rowid"""  # noqa: S608 - splits are identifiers
+        )
+        for (_, split, id, place), group in itertools.groupby(rows, key=lambda row: row[:4]):
+            yield split, id, place, [(field, value) for *_, field, value in group if field is not None]
 
     def digest(self) -> str:
         """Changes when any row does: its split, its place, the bytes of its files, or its refusal."""

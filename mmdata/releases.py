@@ -11,6 +11,7 @@ writer at a time holds `.lock`; readers need none.
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -25,13 +26,14 @@ import yaml
 from pydantic import ValidationError
 
 from .corpus import Corpus
-from .errors import ReleaseError
+from .errors import MmdataError, ReleaseError
 from .manifest import Manifest
 from .strict import explain
 
 Bump = Literal["major", "minor", "patch"]
 POINTER = ".huggingface.yaml"
 FIRST = "1.0.0"
+REJECTED = "rejected.jsonl"
 
 
 class Releases:
@@ -107,7 +109,7 @@ class Releases:
         """Remove all but the newest `keep` releases from the pointer, then from the disk."""
         with self.writing() as work:
             versions = self.versions()
-            gone = versions[: max(0, len(versions) - keep)]
+            gone = versions[:-keep]
             if gone:
                 self._point(work, self._pointer_text([v for v in versions if v not in gone]))
                 for version in gone:
@@ -191,6 +193,33 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_whole(path: Path, sha256: str) -> None:
+    """Raises ReleaseError where a release's file is not as its manifest says."""
+    try:
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                return
+        why = "is not as its manifest says"
+    except FileNotFoundError:
+        why = "is missing"
+    raise ReleaseError(f"{path} {why}: the release is damaged. Remove {path.parent} and run `mmdata build` again")
+
+
+@contextmanager
+def blaming_damage(folder: Path, manifest: Manifest) -> Iterator[None]:
+    """Whatever fails while a release is read is told as damage of its files, if any is damaged."""
+    try:
+        yield
+    except MmdataError:
+        raise
+    except Exception:
+        from .index import INDEX  # Here: it brings pyarrow, which most commands do without.
+
+        for name, digest in [(INDEX, manifest.index_sha256), *((f.path, f.sha256) for f in manifest.files)]:
+            require_whole(folder / name, digest)
+        raise
 
 
 def _remove(folder: Path) -> None:

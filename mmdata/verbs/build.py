@@ -73,13 +73,18 @@ def build(
     """
     began = time.monotonic()
     corpus, progress = Corpus(folder), progress or Silent()
+    if sample and source is not None:
+        raise BuildError(
+            f"{corpus.name}: --sample builds {corpus.folder / 'tiny'}, which is free to share, into sample/, which git "
+            "tracks; it takes no --source"
+        )
     if source is None:
         if not sample:
             raise BuildError(f"{corpus.name}: which source? Give a folder, a .zip or a URL with --source")
         source = corpus.folder / "tiny"
     opened, releases = open_source(source), Releases(corpus)
     with (
-        _explained(corpus.folder),
+        explained(corpus.folder),
         releases.writing() as work,
         closing(Cache(corpus.folder / ".cache.sqlite")) as cache,
     ):
@@ -89,7 +94,7 @@ def build(
             listing = Listing.of(opened, database)
             key = sha256(f"{opened.url} {listing.digest()} {corpus.code_digest()} {decode}".encode()).hexdigest()
             newest = releases.newest()
-            if newest and not sample and cache.last_build() == f"{newest.version} {key}":
+            if newest and not sample and cache.last_build() == f"{newest.build} {key}":
                 return Build(newest, corpus.folder, False, 0, time.monotonic() - began)
             pool.warm_up()
             one = Engine(corpus, opened, work, cache, decode, workers or cores(), progress)
@@ -97,13 +102,13 @@ def build(
         if sample:
             _replace_sample(corpus, work, manifest)
             return Build(manifest, corpus.folder, True, one.decoded, time.monotonic() - began)
-        created = newest is None or newest.content() != manifest.content()
+        created = newest is None or newest.build != manifest.build
         if created:
             releases.publish(work, manifest)
         else:
             assert newest
             manifest = newest.model_copy(update={"findings": manifest.findings})
-        cache.set_last_build(f"{manifest.version} {key}")
+        cache.set_last_build(f"{manifest.build} {key}")
         return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
 
 
@@ -113,7 +118,7 @@ def cores() -> int:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def explained(folder: Path) -> Iterator[None]:
     """A full or failing disk as a message."""
     try:
         yield
@@ -129,7 +134,8 @@ def _replace_sample(corpus: Corpus, work: Path, manifest: Manifest) -> None:
     """sample/ anew. Not a release: tracked by git, under names that stay."""
     folder = corpus.folder / "sample"
     folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.parquet"):
-        old.unlink()
     for file in manifest.files:
-        os.rename(work / "release" / file.path, folder / file.path)
+        os.replace(work / "release" / file.path, folder / file.path)
+    for old in folder.glob("*.parquet"):
+        if old.name not in {file.path for file in manifest.files}:
+            old.unlink()

@@ -1,0 +1,1 @@
+"""Answers of models to prompts about rows: asked once, kept for ever."""

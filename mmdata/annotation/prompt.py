@@ -1,0 +1,185 @@
+"""A prompt: one YAML file of a corpus's prompts/, read strictly, rendered for each row."""
+
+import json
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+import jinja2.meta
+import jinja2.sandbox
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+import mmdata.schemas
+
+from ..errors import CorpusError
+from ..strict import explain, parse_yaml, read_text
+
+_TEMPLATES = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False)
+
+
+class Tag(BaseModel):
+    """An answer's `<label>건선</label>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    field: str | None = None
+    """The label field that the tag's text must agree with; none if the text is free."""
+    none: str | None = None
+    """What the tag says when the model cannot tell, such as 진단불가."""
+
+
+class Wanted(BaseModel):
+    """What a good answer is, for `mmdata check`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    scripts: list[str] = []
+    """Unicode scripts of its words, such as [Hangul]; any, if empty."""
+    min_chars: int = 1
+    max_chars: int | None = None
+    tags: dict[str, Tag] = {}
+    """Each must be there once."""
+
+
+class Prompt(BaseModel):
+    """One question to a model about each row."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Its name, that of its file, and that of the column its answers become."""
+    model: str
+    parameters: dict[str, JsonValue] = {}
+    """Sent as they are beside the messages: temperature, max_tokens, …"""
+    image: str | None = "image"
+    """The picture field the model sees; null for none."""
+    max_side: int | None = Field(None, ge=32)
+    """The model is sent a JPEG copy of at most so many pixels a side; the picture itself, without it."""
+    fields: list[str] = []
+    """The row's fields that `system` and `user` may use."""
+    system: str = ""
+    user: str
+    """Jinja templates. A label is its class name."""
+    response: str | None = None
+    """A pydantic class of `mmdata.schemas` that the answer must be an object of; text, without it."""
+    wanted: Wanted = Wanted()
+
+    def render(self, row: dict[str, Any]) -> "Rendered":
+        """The messages' texts for a row, given by field name. Raises CorpusError on a fault of the template."""
+        seen = {name: row[name] for name in self.fields}
+        try:
+            return Rendered(*(template.render(seen).strip() for template in self._templates))
+        except jinja2.TemplateError as error:
+            raise CorpusError(
+                f"prompt {self.id}: {error}. It may use: {', '.join(self.fields) or 'no field'}"
+            ) from None
+
+    def key(self, rendered: "Rendered", picture_sha256: str | None) -> bytes:
+        """What is asked, as 32 bytes: two rows that ask the same share an answer, an edited row asks anew."""
+        asked = [self._constant, list(rendered), picture_sha256]
+        return sha256(json.dumps(asked, ensure_ascii=False).encode()).digest()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of all that the file says."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def response_schema(self) -> type[BaseModel] | None:
+        return getattr(mmdata.schemas, self.response) if self.response else None
+
+    @cached_property
+    def response_format(self) -> dict[str, Any] | None:
+        """The JSON schema in the strict form that servers take: every property required, none besides."""
+        if self.response_schema is None:
+            return None
+        schema = _strict(self.response_schema.model_json_schema())
+        return {"type": "json_schema", "json_schema": {"name": self.response, "strict": True, "schema": schema}}
+
+    @cached_property
+    def _constant(self) -> str:
+        return json.dumps([self.model, self.parameters, self.response_format, self.max_side], sort_keys=True)
+
+    @cached_property
+    def _templates(self) -> tuple[jinja2.Template, jinja2.Template]:
+        return _TEMPLATES.from_string(self.system), _TEMPLATES.from_string(self.user)
+
+
+class Rendered(NamedTuple):
+    """The texts of one question."""
+
+    system: str
+    user: str
+
+
+def read_prompt(folder: Path, name: str | None, columns: dict[str, str]) -> Prompt:
+    """The prompt `prompts/<name>.yaml` of a corpus folder; the only one there, without a name.
+
+    Args:
+        columns: what a release has, field → kind ("image", "label", "text", …).
+
+    Raises:
+        CorpusError: there is no such prompt, or it asks for what no row has.
+    """
+    found = prompts_in(folder)
+    if name is None and len(found) == 1:
+        name = next(iter(found))
+    if name not in found:
+        choices = ", ".join(found) or f"none; write one in {folder / 'prompts'}"
+        asked = f"no prompt {name!r}." if name else "which prompt?"
+        raise CorpusError(f"{folder.name}: {asked} There are: {choices}")
+    path = found[name]
+    prompt = parse_prompt(path)
+    pictures = [field for field, kind in columns.items() if kind == "image"]
+    if prompt.image is not None and prompt.image not in pictures:
+        raise CorpusError(
+            f"{path}: image: {prompt.image!r} is no picture field. There are: {', '.join(pictures) or 'none'}"
+        )
+    if unknown := [f for f in prompt.fields if f not in columns or f in pictures]:
+        fields = ", ".join(f for f in columns if f not in pictures)
+        raise CorpusError(f"{path}: fields: no row has {', '.join(unknown)}. There are: {fields}")
+    for tag, rule in prompt.wanted.tags.items():
+        if rule.field and columns.get(rule.field) != "label":
+            raise CorpusError(f"{path}: wanted: tags: {tag}: {rule.field!r} is no label field")
+    return prompt
+
+
+def prompts_in(folder: Path) -> dict[str, Path]:
+    """The prompt files of a corpus folder by their names."""
+    return {path.stem: path for path in sorted((folder / "prompts").glob("*.yaml"))}
+
+
+def parse_prompt(path: Path) -> Prompt:
+    """The prompt in a file. Raises CorpusError naming the fault."""
+    raw = parse_yaml(read_text(path), str(path))
+    try:
+        prompt = Prompt.model_validate(raw)
+    except ValidationError as error:
+        raise CorpusError(f"{path}: {explain(error)}") from None
+    if prompt.id != path.stem:
+        raise CorpusError(f"{path}: its id is {prompt.id!r}; the file must be named {prompt.id}.yaml")
+    for name in ("system", "user"):
+        try:
+            used = jinja2.meta.find_undeclared_variables(_TEMPLATES.parse(getattr(prompt, name)))
+        except jinja2.TemplateSyntaxError as error:
+            raise CorpusError(f"{path}: {name}, line {error.lineno}: {error.message}") from None
+        if unseen := used - set(prompt.fields):
+            raise CorpusError(f"{path}: {name} uses {', '.join(sorted(unseen))}; add it to `fields:` of the prompt")
+    known = [n for n in mmdata.schemas.__all__ if n not in {"Id", "Image", "Label", "Group"}]
+    if prompt.response and not hasattr(mmdata.schemas, prompt.response):
+        raise CorpusError(f"{path}: response: mmdata.schemas has no {prompt.response!r}. There are: {', '.join(known)}")
+    return prompt
+
+
+def _strict(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_strict(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: _strict(part) for name, part in schema.items() if name not in {"default", "title"}}
+    if "properties" in schema:
+        made["properties"] = {name: _strict(part) for name, part in schema["properties"].items()}
+        made |= {"additionalProperties": False, "required": list(schema["properties"])}
+    return made

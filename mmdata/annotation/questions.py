@@ -1,0 +1,94 @@
+"""From a row to the bytes of a request."""
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..errors import AnnotationError
+from ..reading import Release, Row
+from .money import picture_tokens, text_tokens
+from .prompt import Prompt, Rendered
+
+MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"RIFF": "webp", b"GIF8": "gif"}
+
+
+class Question(NamedTuple):
+    """One request, ready to be sent."""
+
+    key: bytes
+    row_id: str
+    body: bytes
+    """Of `POST /chat/completions`."""
+    tokens_in: int
+    """About."""
+
+
+def key_of(prompt: Prompt, row: Row) -> tuple[bytes, Rendered]:
+    """What the row asks."""
+    rendered = prompt.render(row.values)
+    return prompt.key(rendered, row.pictures.get(prompt.image or "")), rendered
+
+
+def questions(prompt: Prompt, release: Release, rows: Iterator[Row]) -> Iterator[Question]:
+    """The requests of some rows, given in the order of the release."""
+    head = json.dumps({"model": prompt.model, **prompt.parameters, **_format(prompt)}, ensure_ascii=False)[:-1]
+    if prompt.image is None:
+        pairs: Iterator[tuple[Row, bytes | None]] = ((row, None) for row in rows)
+    else:
+        pairs = iter(release.pictures(prompt.image, rows))
+    for row, picture in pairs:
+        key, rendered = key_of(prompt, row)
+        tokens = text_tokens(rendered.system) + text_tokens(rendered.user) + 10
+        if picture is not None:
+            picture, size = smaller(picture, prompt.max_side)
+            tokens += picture_tokens(prompt.model, *size)
+        yield Question(key, row.id, _body(head, rendered, picture), tokens)
+
+
+def smaller(picture: bytes, max_side: int | None) -> tuple[bytes, tuple[int, int]]:
+    """The picture as it is, or as a JPEG of at most `max_side` pixels a side; with its (width, height)."""
+    from PIL import Image, ImageOps
+
+    image: Image.Image = Image.open(io.BytesIO(picture))
+    if max_side is None or max(image.size) <= max_side:
+        return picture, image.size
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=90)
+    return out.getvalue(), image.size
+
+
+def media_type(picture: bytes) -> str:
+    """Such as image/png. Raises AnnotationError for what no server takes."""
+    for magic, name in MAGIC.items():
+        if picture.startswith(magic):
+            return f"image/{name}"
+    raise AnnotationError(
+        f"a picture that begins with {picture[:8]!r} is of no kind that models take (PNG, JPEG, WebP, GIF): run with "
+        "--max-side 2048, which sends JPEG copies of larger ones, or convert the source"
+    )
+
+
+def _body(head: str, rendered: Rendered, picture: bytes | None) -> bytes:
+    """JSON put together by hand: the picture is by far the most of it, and is copied once."""
+    system = (
+        json.dumps({"role": "system", "content": rendered.system}, ensure_ascii=False) + ", " if rendered.system else ""
+    )
+    text = json.dumps(rendered.user, ensure_ascii=False)
+    if picture is None:
+        return f'{head}, "messages": [{system}{{"role": "user", "content": {text}}}]}}'.encode()
+    return b"".join(
+        (
+            f'{head}, "messages": [{system}{{"role": "user", "content": [{{"type": "text", "text": {text}}}, '
+            f'{{"type": "image_url", "image_url": {{"url": "data:{media_type(picture)};base64,'.encode(),
+            base64.b64encode(picture),
+            b'"}}]}]}',
+        )
+    )
+
+
+def _format(prompt: Prompt) -> dict[str, Any]:
+    return {"response_format": prompt.response_format} if prompt.response_format else {}

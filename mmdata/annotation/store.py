@@ -1,0 +1,257 @@
+"""annotations.sqlite: every answer that was paid for, verbatim, for ever.
+
+Rows are only ever added. What holds now for a question is its newest row: an answer of the model,
+or an edit of one by a rule, a person or a model, which names what it edits. A commit is on the
+disk before the next request is sent in its place.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+from ..errors import AnnotationError
+
+Status = Literal["ok", "refused", "empty", "truncated", "invalid", "failed", "discarded"]
+STATUSES: tuple[Status, ...] = ("ok", "refused", "empty", "truncated", "invalid", "failed", "discarded")
+By = Literal["model", "rule", "person"]
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS prompts (sha256 TEXT PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  key BLOB NOT NULL, row_id TEXT NOT NULL, prompt TEXT NOT NULL, prompt_sha256 TEXT NOT NULL, model TEXT NOT NULL,
+  status TEXT NOT NULL, kind TEXT NOT NULL, value TEXT, raw TEXT,
+  made_by TEXT NOT NULL, edits INTEGER REFERENCES answers(seq),
+  tokens_in INTEGER, tokens_out INTEGER, cost REAL, latency REAL, at REAL NOT NULL, attempt INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS answers_key ON answers (key, seq);
+CREATE INDEX IF NOT EXISTS answers_row ON answers (prompt, row_id);
+CREATE TABLE IF NOT EXISTS batches (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, batch TEXT NOT NULL, prompt TEXT NOT NULL,
+  state TEXT NOT NULL, requests INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS sent (key BLOB PRIMARY KEY, row_id TEXT NOT NULL, batch TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS answers_stay BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers are only added'); END;
+CREATE TRIGGER IF NOT EXISTS answers_are_kept BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers are only added'); END;
+"""
+
+
+class Answer(NamedTuple):
+    """One row of the store, as it is written."""
+
+    key: bytes
+    """sha256 of what was asked."""
+    row_id: str
+    """A row that asked it; others may share the key."""
+    status: Status
+    kind: str = ""
+    """Of a status that is not ok: which, such as "content_filter" or "http 500"."""
+    value: str | None = None
+    """The answer's text, or its object as JSON, when the status is ok."""
+    raw: str | None = None
+    """What the server sent, verbatim."""
+    made_by: By = "model"
+    edits: int | None = None
+    """The row of the store that this one corrects."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = None
+    """US dollars."""
+    latency: float | None = None
+    """Seconds."""
+    attempt: int = 1
+
+
+class Held(NamedTuple):
+    """What holds now for a question."""
+
+    seq: int
+    status: Status
+    kind: str
+    value: str | None
+    made_by: By
+
+
+class Store:
+    """The annotation store of one corpus folder. Opened for reading by any, for writing by one."""
+
+    def __init__(self, path: Path, *, readonly: bool = False):
+        self.path = path
+        if not readonly and not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # For nobody else, from the first byte on.
+        try:
+            mode = "?mode=ro" if readonly else ""
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}{mode}", uri=True, check_same_thread=False, timeout=30
+            )
+            if not readonly:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise AnnotationError(
+                f"{path}: cannot be opened as an annotation store: {error}. "
+                "If the file is damaged, keep it (paid answers are in it) and put back a copy"
+            ) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    def keep_prompt(self, sha256: str, id: str, content: str) -> None:
+        """Keep the prompt's whole text, so that each answer's question can be read for ever."""
+        with self._db:
+            self._db.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?, ?)", (sha256, id, content))
+
+    def add(self, prompt: str, prompt_sha256: str, model: str, answers: Iterable[Answer]) -> None:
+        """Add answers; on return they are on the disk. Raises AnnotationError when it is full."""
+        now = time.time()
+        rows = [
+            (a.key, a.row_id, prompt, prompt_sha256, model, a.status, a.kind, a.value, a.raw, a.made_by, a.edits,
+             a.tokens_in, a.tokens_out, a.cost, a.latency, now, a.attempt)
+            for a in answers
+        ]  # fmt: skip
+        try:
+            with self._db:
+                self._db.executemany(
+                    "INSERT INTO answers (key, row_id, prompt, prompt_sha256, model, status, kind, value, raw, made_by, edits,"
+                    " tokens_in, tokens_out, cost, latency, at, attempt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                    rows,
+                )
+                self._db.executemany("DELETE FROM sent WHERE key = ?", ((row[0],) for row in rows))
+        except sqlite3.Error as error:
+            raise AnnotationError(
+                f"{self.path}: {len(rows)} answers cannot be written: {error}. Everything before is safe. "
+                "Free some disk space and run the same command again"
+            ) from None
+
+    def held(self, key: bytes) -> Held | None:
+        """The newest row of a question."""
+        row = self._db.execute(
+            "SELECT seq, status, kind, value, made_by FROM answers WHERE key = ? ORDER BY seq DESC LIMIT 1", (key,)
+        ).fetchone()
+        return row and Held(*row)
+
+    def asked_before(self, prompt: str, row_id: str) -> bool:
+        """Whether the row was asked under this prompt, however it then read."""
+        query = "SELECT 1 FROM answers WHERE prompt = ? AND row_id = ? LIMIT 1"
+        return self._db.execute(query, (prompt, row_id)).fetchone() is not None
+
+    def attempts(self, key: bytes) -> int:
+        return int(
+            self._db.execute("SELECT COUNT(*) FROM answers WHERE key = ? AND made_by = 'model'", (key,)).fetchone()[0]
+        )
+
+    def spent(self, prompt: str | None = None) -> float:
+        """US dollars, all in all or under a prompt."""
+        query = "SELECT COALESCE(SUM(cost), 0) FROM answers WHERE ? IS NULL OR prompt = ?"
+        return float(self._db.execute(query, (prompt, prompt)).fetchone()[0])
+
+    def usage(self, prompt: str, model: str) -> tuple[float, float] | None:
+        """Mean tokens in and out of the newest 200 answers of a prompt and model; None before there are five."""
+        count, into, out = self._db.execute(
+            """SELECT COUNT(*), AVG(tokens_in), AVG(tokens_out) FROM (SELECT tokens_in, tokens_out FROM answers
+               WHERE prompt = ? AND model = ? AND tokens_in IS NOT NULL ORDER BY seq DESC LIMIT 200)""",
+            (prompt, model),
+        ).fetchone()
+        return (into, out) if count >= 5 else None
+
+    def prompts(self) -> list[str]:
+        """Prompt ids that have answers, by name."""
+        return [id for (id,) in self._db.execute("SELECT DISTINCT prompt FROM answers ORDER BY 1")]
+
+    def newest_prompt(self, id: str) -> str | None:
+        """The content of the prompt that the model was last asked under this id."""
+        row = self._db.execute(
+            """SELECT content FROM prompts WHERE sha256 = (SELECT prompt_sha256 FROM answers
+               WHERE prompt = ? AND made_by = 'model' ORDER BY seq DESC LIMIT 1)""",
+            (id,),
+        ).fetchone()
+        return row and str(row[0])
+
+    def newest_rows(self, prompt: str) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
+        """(key, seq, status, kind, value, made by) of what holds now for each question of a prompt."""
+        yield from self._db.cursor().execute(
+            """SELECT key, seq, status, kind, value, made_by FROM answers
+               WHERE seq IN (SELECT MAX(seq) FROM answers WHERE prompt = ? GROUP BY key)""",
+            (prompt,),
+        )
+
+    def provenance(self, prompt: str) -> Iterator[tuple[str, str, str, int, float, float, float]]:
+        """(prompt sha256, model, made by, answers, first, last, cost) of a prompt; times in Unix seconds."""
+        yield from self._db.execute(
+            """SELECT prompt_sha256, model, made_by, COUNT(*), MIN(at), MAX(at), COALESCE(SUM(cost), 0)
+               FROM answers WHERE prompt = ? GROUP BY 1, 2, 3 ORDER BY MIN(at)""",
+            (prompt,),
+        )
+
+    # The batch ledger: what was sent away, and which batch holds it.
+
+    def send(self, batch: str, prompt: str, rows: list[tuple[bytes, str]]) -> None:
+        """Note a batch and its (key, row id)s."""
+        with self._db:
+            self._db.execute(
+                "INSERT INTO batches (at, batch, prompt, state, requests) VALUES (?, ?, ?, 'sent', ?)",
+                (time.time(), batch, prompt, len(rows)),
+            )
+            self._db.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", ((k, r, batch) for k, r in rows))
+
+    def close_batch(self, batch: str, prompt: str, state: str) -> None:
+        """Note how a batch ended; what it left unanswered may be sent again."""
+        with self._db:
+            self._db.execute(
+                "INSERT INTO batches (at, batch, prompt, state, requests) VALUES (?, ?, ?, ?, 0)",
+                (time.time(), batch, prompt, state),
+            )
+            self._db.execute("DELETE FROM sent WHERE batch = ?", (batch,))
+
+    def open_batches(self, prompt: str) -> list[str]:
+        query = """SELECT batch FROM batches WHERE prompt = ? GROUP BY batch
+                   HAVING SUM(state = 'sent') > 0 AND SUM(state != 'sent') = 0 ORDER BY MIN(seq)"""
+        return [batch for (batch,) in self._db.execute(query, (prompt,))]
+
+    def sent_row(self, key: bytes) -> str | None:
+        """The row id that a batch was sent away for, under this key."""
+        row = self._db.execute("SELECT row_id FROM sent WHERE key = ?", (key,)).fetchone()
+        return row and str(row[0])
+
+
+def path_of(folder: Path) -> Path:
+    return folder / "annotations.sqlite"
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[Store]:
+    """The store, by its one writer. Raises AnnotationError while another process writes."""
+    path = folder / ".annotations.lock"
+    with open(path, "a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise AnnotationError(
+                f"{folder.name} is being annotated by another process ({lock.read().strip() or 'just started'}). "
+                "Wait until it ends, or stop it with Ctrl-C, then run this again"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
+        lock.flush()
+        with Store(path_of(folder)) as store:
+            yield store
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[Store | None]:
+    """The store to look into, or None where there is none yet."""
+    if not path_of(folder).exists():
+        yield None
+        return
+    with Store(path_of(folder), readonly=True) as store:
+        yield store
