@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from .verbs.annotate import annotate
     from .verbs.build import build
     from .verbs.demo import demo
+    from .verbs.diff import diff
     from .verbs.new import new
     from .verbs.overview import overview
     from .verbs.prune import prune
+    from .verbs.release import release
 
 _HOME = {
     "Corpus": "corpus",
@@ -33,9 +35,11 @@ _HOME = {
     "annotate": "verbs.annotate",
     "build": "verbs.build",
     "demo": "verbs.demo",
+    "diff": "verbs.diff",
     "new": "verbs.new",
     "overview": "verbs.overview",
     "prune": "verbs.prune",
+    "release": "verbs.release",
 }
 
 __all__ = [
@@ -50,9 +54,11 @@ __all__ = [
     "annotate",
     "build",
     "demo",
+    "diff",
     "new",
     "overview",
     "prune",
+    "release",
 ]
 
 

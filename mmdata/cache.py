@@ -11,11 +11,23 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
 
+from pydantic import BaseModel, ValidationError
+
+from .findings import Finding
 from .images import VERSION, Decode, ImageCheck
 
 _LIBRARIES = f"pillow {version('pillow')} imagehash {version('imagehash')}"
 """Another Pillow may read what this one refused."""
 Recall = Callable[[str, str | None], ImageCheck | None]
+
+
+class LastBuild(BaseModel):
+    """A build that need not be made again."""
+
+    key: str
+    """Of the source, the code and the options."""
+    findings: list[Finding]
+    """Its own: the release may be an earlier build's, of the same rows."""
 
 
 class Cache:
@@ -39,13 +51,17 @@ class Cache:
         self._db.executemany("INSERT OR REPLACE INTO checks VALUES (?, ?, ?)", rows)
         self._db.commit()
 
-    def last_build(self) -> str | None:
-        """The digest of what was built or confirmed last, and the key it was built under."""
-        row = self._db.execute("SELECT value FROM state WHERE name = 'last build'").fetchone()
-        return row and str(row[0])
+    def last_build(self) -> LastBuild | None:
+        """What the newest build was made, or confirmed, under."""
+        try:
+            row = self._db.execute("SELECT value FROM state WHERE name = 'last build'").fetchone()
+            return row and LastBuild.model_validate_json(row[0])
+        except (sqlite3.DatabaseError, ValidationError):  # Damaged: what cannot be read is not known.
+            return None
 
-    def set_last_build(self, key: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO state VALUES ('last build', ?)", (key,))
+    def set_last_build(self, key: str, findings: list[Finding]) -> None:
+        said = LastBuild(key=key, findings=findings).model_dump_json()
+        self._db.execute("INSERT OR REPLACE INTO state VALUES ('last build', ?)", (said,))
         self._db.commit()
 
 

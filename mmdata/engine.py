@@ -147,8 +147,7 @@ class Engine:
             origin=Origin(source=Path(shown(self.source.url)).name, files=count, bytes=size, sha256=plan.digest()),
             schema_sha256=sha256(str(features).encode()).hexdigest(),
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
-            code={"sha256": self.corpus.code_digest()}
-            | {name: version_of(name) for name in ("mmdata-corpus", "datasets", "pyarrow", "pillow")},
+            code={"sha256": self.corpus.code_digest()} | libraries(),
             decode=self.decode,
             features=features._to_yaml_list(),
             files=files,
@@ -193,3 +192,8 @@ def _example(plan: "Plan") -> str:
 
     first = json.loads(next(plan.rejected_lines()))
     return f"The first: {printable(first['place'])}: {first['reason']}"
+
+
+def libraries() -> dict[str, str]:
+    """Versions of what decides the bytes of a release beside our own code."""
+    return {name: version_of(name) for name in ("mmdata-corpus", "datasets", "pyarrow", "pillow", "imagehash")}

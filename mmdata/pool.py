@@ -20,6 +20,11 @@ TRIES = 3
 TICK_SECONDS = 0.2
 
 
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def warm_up() -> None:
     """Begin to import what workers need, while the caller goes on."""
     get_context("forkserver").set_forkserver_preload(["mmdata.shards"])

@@ -39,7 +39,8 @@ def as_screen(build: Build) -> RenderableType:
     """What was built, what was refused and what is doubtful."""
     m = build.manifest
     if not build.created:
-        return Text(f"Nothing has changed since {m.corpus} {m.version}; no release was made ({build.seconds:.1f} s).")
+        unchanged = f"Nothing has changed since {m.corpus} {m.version}; no release was made ({build.seconds:.1f} s)."
+        return Group(Text(unchanged), *_findings(build.findings, m.version))
     splits = ", ".join(f"{split} {rows:,}" for split, rows in m.splits.items())
     size = sum(f.bytes for f in m.files)
     parts: list[RenderableType] = [

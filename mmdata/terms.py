@@ -20,12 +20,22 @@ class Terms(BaseModel):
 
 
 def read_terms(folder: Path) -> Terms:
-    """A corpus folder's terms.yaml, or an empty map. Raises CorpusError naming the fault."""
+    """A corpus folder's terms.yaml, or an empty map.
+
+    Raises:
+        CorpusError: it is no such map, contradicts itself, or would change what it wrote.
+    """
+    from .fixing.wording import Wording
+
     path = folder / "terms.yaml"
     if not path.exists():
         return Terms()
     raw = parse_yaml(read_text(path), str(path)) or {}
+    if isinstance(raw, dict):  # `replace:` with nothing below it yet.
+        raw = {name: part for name, part in raw.items() if part is not None}
     try:
-        return Terms.model_validate(raw)
+        terms = Terms.model_validate(raw)
     except ValidationError as error:
         raise CorpusError(f"{path}: {explain(error)}") from None
+    Wording(terms, str(path))
+    return terms

@@ -1,6 +1,7 @@
 """A disk that fills, two builds at once, and mistakes on the command line. Each fault is said, with its place and what to do; the good rows are kept."""
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from kit import GOOD, encoded, put, run
 from PIL import Image
 
 import mmdata
+from mmdata.errors import BuildError
 
 # The disk and the command line
 
@@ -99,3 +101,18 @@ def test_a_mistake_on_the_command_line_is_one_message(skin, arguments, words):
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and words in done.stderr
     assert "Traceback" not in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"decode": "Full"}, "decode='Full': choose one of full, header"),
+        ({"bump": "big"}, "bump='big': choose one of major, minor, patch"),
+        ({"workers": 0}, "workers=0: give 1 or more"),
+        ({"sample": True}, "it takes no --source"),
+    ],
+)
+def test_a_mistake_in_python_is_the_same_message(skin, source, wrong, words):
+    with pytest.raises(BuildError, match=re.escape(words)):
+        mmdata.build(skin, source, **wrong)
+    assert not (skin / "data").exists()

@@ -168,3 +168,14 @@ def test_sites_that_say_nothing_are_no_confounder(skin, tmp_path):
         cls, site = ("정상", "여드름")[number % 2], ("H1", "H2")[number // 2 % 2]
         put(root, f"Training/images/TS_{cls}_정면/{site}_{number:04d}_P0_L0.png", encoded(photo(number)))
     assert said(mmdata.build(skin, root), "confounder") == ""
+
+
+def test_what_a_fuller_check_of_the_same_rows_finds_is_said_and_kept(skin, source):
+    """A header check cannot see look-alikes; the full one makes no new release, but says them, each time."""
+    image = photo(7, (256, 256))
+    put(source, f"{GOOD}/same.png", encoded(image))
+    put(source, "Validation/images/VS_건선_정면/same.jpg", encoded(image, "JPEG", quality=95))
+    assert said(mmdata.build(skin, source, decode="header"), "leak") == ""
+    for _ in range(2):
+        full = mmdata.build(skin, source)
+        assert not full.created and "same-looking picture" in said(full, "leak")

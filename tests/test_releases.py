@@ -145,5 +145,5 @@ def test_the_manifest_says_where_everything_came_from(skin):
     assert (manifest.origin.source, manifest.origin.files) == ("extracted_data", 96)
     assert manifest.origin.bytes == sum(p.stat().st_size for p in PHOTOGRAPHS.rglob("*.jpg"))
     assert manifest.counts["label"]["건선"] == {"train": 12, "test": 4}
-    assert {"sha256", "mmdata-corpus", "datasets", "pyarrow", "pillow"} == set(manifest.code)
+    assert {"sha256", "mmdata-corpus", "datasets", "pyarrow", "pillow", "imagehash"} == set(manifest.code)
     assert str(skin.parent) not in manifest.model_dump_json(), "no path of this machine in what is published"

@@ -24,6 +24,8 @@ from .verdict import Reply, Trouble, judge, without
 
 TRIES = 5
 """Of a row that fails by itself; waiting for a limit, or for a server that is down, uses up none."""
+GATHER_SECONDS = 0.01
+"""An answer waits for others to be put on the disk with."""
 FEED = 16
 """Questions read at a time: their pictures are held in memory."""
 HOPELESS = 5
@@ -63,6 +65,10 @@ class Asking:
     """Workers with nothing on its way: they may be stopped at once."""
     _hopeless: int = 0
     """Rows refused, with not one answer."""
+    _known: bool = False
+    """An answer of this run has come."""
+    _mean_in: float = 0.0
+    """Tokens that answers of earlier runs took in."""
     _promises: int = 0
     """Of money."""
     _most_in: float = 0.0
@@ -72,6 +78,7 @@ class Asking:
     async def run(self, questions: Iterator[Question]) -> None:
         """Ask all. Ends early, with what is on its way answered and kept, when `stop` is called."""
         self._questions = questions
+        self._mean_in, _ = self.store.usage(self.prompt.id, self.prompt.model) or (0.0, 0.0)
         loop = asyncio.get_running_loop()
         interrupts = _on_interrupt(loop, lambda: self.stop("stopped by Ctrl-C; the same command goes on from here"))
         writer = asyncio.create_task(self._write())
@@ -142,7 +149,7 @@ class Asking:
             try:
                 outcome, headers, raw = await self._send(question)
                 if isinstance(outcome, Reply):
-                    cost = self._cost(question, outcome)
+                    cost = self._cost(question, outcome, promise)
             finally:
                 self._promises -= 1
                 self.purse.settle(promise, cost)
@@ -173,9 +180,11 @@ class Asking:
             return 0.0
         limit = self.prompt.parameters.get("max_completion_tokens", self.prompt.parameters.get("max_tokens"))
         while True:
+            into = question.tokens_in * self._most_in if self._most_in else max(question.tokens_in, self._mean_in)
             out = limit if isinstance(limit, int) else max(self.tokens_out, self._most_out)
-            promise = price.of(question.tokens_in * (self._most_in or 1.0), out)
-            if self.purse.may_promise(promise):
+            promise = price.of(into, out)
+            alone = self.purse.budget is not None and not self._known  # The first answer shows what one costs.
+            if not (alone and self._promises) and self.purse.may_promise(promise):
                 self._promises += 1
                 return promise
             if not self._promises or self.stopped:
@@ -183,9 +192,12 @@ class Asking:
                 return None
             await asyncio.sleep(0.02)  # What is on its way may cost less than was set aside for it.
 
-    def _cost(self, question: Question, reply: Reply) -> float | None:
-        if reply.tokens_in is None or self.purse.price is None:
+    def _cost(self, question: Question, reply: Reply, promise: float) -> float | None:
+        self._known = True
+        if self.purse.price is None:
             return None
+        if reply.tokens_in is None:  # The server does not count; what it refused unseen cost nothing.
+            return None if reply.status == "refused" else promise
         out = reply.tokens_out or 0
         self._most_in = max(self._most_in, reply.tokens_in / max(1, question.tokens_in))
         self._most_out = max(self._most_out, out)
@@ -251,6 +263,7 @@ class Asking:
         while True:
             await self._unsaved_there.wait()
             self._unsaved_there.clear()
+            await asyncio.sleep(GATHER_SECONDS)
             batch, self._unsaved = self._unsaved, []
             if not batch:
                 continue

@@ -31,8 +31,14 @@ def key_of(prompt: Prompt, row: Row) -> tuple[bytes, Rendered]:
     return prompt.key(rendered, row.pictures.get(prompt.image or "")), rendered
 
 
-def questions(prompt: Prompt, release: Release, rows: Iterator[Row]) -> Iterator[Question]:
-    """The requests of some rows, given in the order of the release."""
+def questions(
+    prompt: Prompt, release: Release, rows: Iterator[Row], tokens_in: int | None = None
+) -> Iterator[Question]:
+    """The requests of some rows, given in the order of the release.
+
+    Args:
+        tokens_in: about what each has; None looks at every picture's size, which takes as long again.
+    """
     head = json.dumps({"model": prompt.model, **prompt.parameters, **_format(prompt)}, ensure_ascii=False)[:-1]
     if prompt.image is None:
         pairs: Iterator[tuple[Row, bytes | None]] = ((row, None) for row in rows)
@@ -40,10 +46,13 @@ def questions(prompt: Prompt, release: Release, rows: Iterator[Row]) -> Iterator
         pairs = iter(release.pictures(prompt.image, rows))
     for row, picture in pairs:
         key, rendered = key_of(prompt, row)
-        tokens = text_tokens(rendered.system) + text_tokens(rendered.user) + 10
-        if picture is not None:
+        size = None
+        if picture is not None and (tokens_in is None or prompt.max_side is not None):
             picture, size = smaller(picture, prompt.max_side)
-            tokens += picture_tokens(prompt.model, *size)
+        tokens = tokens_in
+        if tokens is None:
+            tokens = text_tokens(rendered.system) + text_tokens(rendered.user) + 10
+            tokens += picture_tokens(prompt.model, *size) if size else 0
         yield Question(key, row.id, _body(head, rendered, picture), tokens)
 
 

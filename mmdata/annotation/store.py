@@ -5,12 +5,14 @@ or an edit of one by a rule, a person or a model, which names what it edits. A c
 disk before the next request is sent in its place.
 """
 
+import errno
 import fcntl
+import itertools
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -84,20 +86,16 @@ class Store:
         self.path = path
         if not readonly and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))  # For nobody else, from the first byte on.
+        mode = "?mode=ro" if readonly else ""
+        self._db = sqlite3.connect(f"{path.absolute().as_uri()}{mode}", uri=True, check_same_thread=False, timeout=30)
         try:
-            mode = "?mode=ro" if readonly else ""
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}{mode}", uri=True, check_same_thread=False, timeout=30
-            )
             if not readonly:
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise AnnotationError(
-                f"{path}: cannot be opened as an annotation store: {error}. "
-                "If the file is damaged, keep it (paid answers are in it) and put back a copy"
-            ) from None
+        except sqlite3.Error:
+            self._db.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -125,7 +123,8 @@ class Store:
                     " tokens_in, tokens_out, cost, latency, at, attempt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                     rows,
                 )
-                self._db.executemany("DELETE FROM sent WHERE key = ?", ((row[0],) for row in rows))
+                if self._db.execute("SELECT 1 FROM sent LIMIT 1").fetchone():
+                    self._db.executemany("DELETE FROM sent WHERE key = ?", ((row[0],) for row in rows))
         except sqlite3.Error as error:
             raise AnnotationError(
                 f"{self.path}: {len(rows)} answers cannot be written: {error}. Everything before is safe. "
@@ -184,6 +183,22 @@ class Store:
             (prompt,),
         )
 
+    def newest_of(self, prompt: str, keys: Iterable[bytes]) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
+        """As `newest_rows`, of these questions only."""
+        asked = iter(set(keys))
+        while some := list(itertools.islice(asked, 500)):  # SQLite takes 999 parameters, the oldest that we meet.
+            marks = ", ".join("?" * len(some))
+            yield from self._db.execute(
+                f"""SELECT key, seq, status, kind, value, made_by FROM answers WHERE seq IN
+                    (SELECT MAX(seq) FROM answers WHERE key IN ({marks}) AND prompt = ? GROUP BY key)""",  # noqa: S608
+                (*some, prompt),
+            )
+
+    def value(self, seq: int) -> str | None:
+        """The value of one row of the store."""
+        row = self._db.execute("SELECT value FROM answers WHERE seq = ?", (seq,)).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
     def provenance(self, prompt: str) -> Iterator[tuple[str, str, str, int, float, float, float]]:
         """(prompt sha256, model, made by, answers, first, last, cost) of a prompt; times in Unix seconds."""
         yield from self._db.execute(
@@ -229,22 +244,13 @@ def path_of(folder: Path) -> Path:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[Store]:
-    """The store, by its one writer. Raises AnnotationError while another process writes."""
-    path = folder / ".annotations.lock"
-    with open(path, "a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise AnnotationError(
-                f"{folder.name} is being annotated by another process ({lock.read().strip() or 'just started'}). "
-                "Wait until it ends, or stop it with Ctrl-C, then run this again"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
-        lock.flush()
-        with Store(path_of(folder)) as store:
-            yield store
+    """The store, by its one writer.
+
+    Raises:
+        AnnotationError: another process writes, or the folder cannot be written.
+    """
+    with _lock(folder), _explained(folder), Store(path_of(folder)) as store:
+        yield store
 
 
 @contextmanager
@@ -253,5 +259,41 @@ def reading(folder: Path) -> Iterator[Store | None]:
     if not path_of(folder).exists():
         yield None
         return
-    with Store(path_of(folder), readonly=True) as store:
+    with _explained(folder), Store(path_of(folder), readonly=True) as store:
         yield store
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    path = folder / ".annotations.lock"
+    try:
+        lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115
+    except OSError as error:
+        raise AnnotationError(f"{path}: cannot be written: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
+                raise AnnotationError(f"{path}: cannot be locked: {error.strerror}") from None
+            lock.seek(0)
+            raise AnnotationError(
+                f"{folder.name} is being annotated by another process ({lock.read().strip() or 'just started'}). "
+                "Wait until it ends, or stop it with Ctrl-C, then run this again"
+            ) from None
+        with suppress(OSError):  # A full disk: the lock holds without a name in it.
+            lock.truncate(0)
+            os.write(lock.fileno(), f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}".encode())
+        yield
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """A full disk or a damaged file as a message."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise AnnotationError(
+            f"{path_of(folder)}: {error}. Every answer before is safe. If the disk is full, free some space and run the same "
+            "command again; if the file is damaged, keep it (paid answers are in it) and put back a copy"
+        ) from None

@@ -92,7 +92,7 @@ def compare(
         todo.add(key, row.id)
 
 
-def pending(release: Release, prompt: Prompt, todo: Todo) -> Iterator[Question]:
+def pending(release: Release, prompt: Prompt, todo: Todo, tokens_in: int | None = None) -> Iterator[Question]:
     """The requests of what is to be asked, in the order of the release."""
 
     def rows() -> Iterator[Row]:
@@ -100,7 +100,7 @@ def pending(release: Release, prompt: Prompt, todo: Todo) -> Iterator[Question]:
             if todo.asks(key_of(prompt, row)[0], row.id):
                 yield row
 
-    return questions(prompt, release, rows())
+    return questions(prompt, release, rows(), tokens_in)
 
 
 def states(todo: Todo, store: Store, retry: Collection[str]) -> Counter[str]:

@@ -127,10 +127,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def without(text: str, secrets: Iterable[str], run: int = 16) -> str:
-    """The text with "…" for whatever a server echoes: a secret of any length, and `run` characters or more of one."""
+    """The text with "…" for whatever a server echoes: a whole secret, and `run` characters or more of one."""
     hidden = [" ".join(secret.split()) for secret in secrets if secret.strip()]
     for secret in hidden:
-        text = text.replace(secret, "…")
+        text = text.replace(secret, "…") if len(secret) >= 8 else text  # "none" is no key.
     made, at = "", 0
     while at < len(text):
         end = at + run

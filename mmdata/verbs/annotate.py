@@ -142,7 +142,7 @@ def annotate(
     asked = read_prompt(corpus.folder, prompt, release.kinds)
     if max_side is not None:
         asked = asked.model_copy(update={"max_side": max_side})
-    price = price_of(asked.model, corpus.folder)
+    price = price_of(asked.model, corpus.folder) if budget is not None else None
     if budget is not None and price is None:
         raise AnnotationError(
             f"the price of {asked.model} is not known, so --budget cannot be kept. Write it into "
@@ -153,11 +153,14 @@ def annotate(
         store.keep_prompt(asked.sha256, asked.id, asked.model_dump_json())
         if batch and not estimate:
             progress.stage("collecting")
+            price = price_of(asked.model, corpus.folder)
             asyncio.run(_collect(store, asked, done, price, base_url))
         with closing(Todo(Path(scratch) / "todo.sqlite")) as todo:
             progress.stage("comparing")
             compare(release, asked, store, todo, done.before, _chosen(release, sample, where), set(retry))
             calls = todo.count()
+            if calls and price is None:  # Not looked up before: a run with nothing to do should be quick.
+                price = price_of(asked.model, corpus.folder)
             done.estimate = _estimate(asked, store, pending(release, asked, todo), calls, price, batch)
             if calls and not estimate:
                 purse = Purse(price, budget, store.spent(asked.id))
@@ -171,9 +174,11 @@ def annotate(
                 else:
                     limits = Limits(min(concurrency, calls), rpm, tpm)
                     deadline = began + 60 * minutes if minutes is not None else None
+                    # The size of each picture is only worth a look where a bound hangs on it.
+                    about = None if budget is not None or tpm is not None else round(done.estimate.tokens_in)
                     progress.stage("asking")
                     asyncio.run(
-                        _ask(store, asked, done, purse, pending(release, asked, todo), calls, base_url, limits,
+                        _ask(store, asked, done, purse, pending(release, asked, todo, about), calls, base_url, limits,
                              timeout, give_up, deadline, progress)
                     )  # fmt: skip
             done.states = done.before.states + states(todo, store, set(retry) if estimate else set())

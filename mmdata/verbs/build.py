@@ -1,5 +1,6 @@
 """`mmdata build`: a source becomes a validated, versioned release."""
 
+import errno
 import os
 import sqlite3
 import time
@@ -8,11 +9,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import get_args
 
 from .. import pool
 from ..cache import Cache
 from ..corpus import Corpus
-from ..engine import Engine
+from ..engine import Engine, libraries
 from ..errors import BuildError
 from ..findings import Finding
 from ..images import Decode
@@ -72,6 +74,11 @@ def build(
         MmdataError: with a message that says what to do.
     """
     began = time.monotonic()
+    for name, value, choices in (("bump", bump, get_args(Bump)), ("decode", decode, get_args(Decode))):
+        if value not in choices:
+            raise BuildError(f"{name}={value!r}: choose one of {', '.join(choices)}")
+    if workers is not None and workers < 1:
+        raise BuildError(f"workers={workers}: give 1 or more, or leave it out for one a core")
     corpus, progress = Corpus(folder), progress or Silent()
     if sample and source is not None:
         raise BuildError(
@@ -92,12 +99,15 @@ def build(
             database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             progress.stage("listing")
             listing = Listing.of(opened, database)
-            key = sha256(f"{opened.url} {listing.digest()} {corpus.code_digest()} {decode}".encode()).hexdigest()
+            known = [opened.url, listing.digest(), corpus.code_digest(), decode, *(f.message for f in listing.findings)]
+            key = sha256("\0".join([*known, *(f"{k} {v}" for k, v in libraries().items())]).encode()).hexdigest()
             newest = releases.newest()
-            if newest and not sample and cache.last_build() == f"{newest.build} {key}":
-                return Build(newest, corpus.folder, False, 0, time.monotonic() - began)
+            last = cache.last_build()
+            if newest and not sample and last and last.key == f"{newest.build} {key}":
+                unchanged = newest.model_copy(update={"findings": last.findings})
+                return Build(unchanged, corpus.folder, False, 0, time.monotonic() - began)
             pool.warm_up()
-            one = Engine(corpus, opened, work, cache, decode, workers or cores(), progress)
+            one = Engine(corpus, opened, work, cache, decode, workers or pool.cores(), progress)
             manifest = one.run(listing, releases.next_version(bump))
         if sample:
             _replace_sample(corpus, work, manifest)
@@ -108,13 +118,8 @@ def build(
         else:
             assert newest
             manifest = newest.model_copy(update={"findings": manifest.findings})
-        cache.set_last_build(f"{manifest.build} {key}")
+        cache.set_last_build(f"{manifest.build} {key}", manifest.findings)
         return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -123,10 +128,13 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        number = error.errno if isinstance(error, OSError) else None
+        why = os.strerror(number) if number else str(error)
+        full = number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in why
         raise BuildError(
             f"{folder}: cannot be written: {why}. The releases there are as they were. "
-            "Free some disk space and run the same command again"
+            + ("Free some disk space" if full else "Put that right")
+            + " and run the same command again"
         ) from None
 
 
