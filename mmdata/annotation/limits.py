@@ -129,7 +129,7 @@ class Limits:
         if self._cut_at is None or now - self._cut_at >= 1:
             self.level = max(1.0, self.level * CUT)
             if self._cut_at is not None:
-                self.pace = Bucket(max(6.0, 60 * self._answers / (now - self._cut_at)))
+                self.pace = Bucket(60 * max(1.0, self._answers / (now - self._cut_at)))
             self._cut_at, self._answers = now, 0
         self.resume_at = max(self.resume_at, now + (wait if wait is not None else 1.0))
 
