@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .sources import SourceFile
     from .verbs.annotate import annotate
     from .verbs.build import build
+    from .verbs.check import check
     from .verbs.demo import demo
     from .verbs.diff import diff
+    from .verbs.fix import fix
     from .verbs.new import new
     from .verbs.overview import overview
     from .verbs.prune import prune
@@ -34,8 +36,10 @@ _HOME = {
     "SourceFile": "sources",
     "annotate": "verbs.annotate",
     "build": "verbs.build",
+    "check": "verbs.check",
     "demo": "verbs.demo",
     "diff": "verbs.diff",
+    "fix": "verbs.fix",
     "new": "verbs.new",
     "overview": "verbs.overview",
     "prune": "verbs.prune",
@@ -53,8 +57,10 @@ __all__ = [
     "SourceFile",
     "annotate",
     "build",
+    "check",
     "demo",
     "diff",
+    "fix",
     "new",
     "overview",
     "prune",

@@ -1,6 +1,7 @@
 """The command line: arguments in, one function called, its result shown."""
 
 import gc
+import json
 import os
 import shlex
 import sys
@@ -123,12 +124,31 @@ def demo(
         Path | None, typer.Option(help="Where to put it; by default a new temporary folder.", show_default=False)
     ] = None,
 ) -> None:
-    """See it work: build skin from the pictures that ship with mmdata, offline, without a key."""
+    """See the whole loop, offline and without a key, on drawings that ship with mmdata."""
     from . import summary
-    from .verbs.demo import demo
+    from .annotation.screen import as_screen as of_annotation
+    from .checking.report import Report
+    from .checking.screen import as_screen as of_report
+    from .fixing.outcome import Fixes
+    from .fixing.outcome import as_screen as of_fixes
+    from .verbs.build import Build
+    from .verbs.demo import Step, demo
+    from .verbs.release import as_screen as of_release
 
-    done = demo(into)
-    out.print(summary.as_screen(done))
+    def step(command: str, result: Step) -> None:
+        out.print(f"\n[bold]$ mmdata {command}[/bold]")
+        if isinstance(result, Report):
+            out.print(of_report(result, brief=True))
+        elif isinstance(result, Fixes):
+            out.print(of_fixes(result))
+        elif isinstance(result, Build):
+            out.print(of_release(result) if command.startswith("release") else summary.as_screen(result))
+        else:
+            out.print(of_annotation(result))
+
+    out.print("The model is a small server on this machine that replays answers written by hand, faults included.")
+    done = demo(into, step)
+    out.print(f"\nThe report of the first check, with pictures: {done.report}", markup=False, soft_wrap=True)
     out.print("\nGo on in Python:\n")
     for line in (
         "from datasets import load_dataset",
@@ -167,11 +187,105 @@ def list_(
 
     found = overview(under)
     if as_json:
-        import json
-
         print(json.dumps(found, ensure_ascii=False))
     else:
         out.print(summary.overview_table(found))
+
+
+@app.command()
+def check(
+    folder: Folder,
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this prompt's answers; may be repeated. By default all that have any."),
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    pictures: Annotated[bool, typer.Option(help="Look at every picture too.")] = True,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write the report as one HTML file with pictures.", show_default=False)
+    ] = None,
+    fail_on: Annotated[Literal["error", "warning"], typer.Option(help="What makes the exit code 1.")] = "error",
+    limit: Annotated[int, typer.Option(min=1, help="Faults listed of each check; all are counted.")] = 2000,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is wrong with a release and its annotations; exit 1 if anything is."""
+    from .checking.screen import as_screen
+    from .verbs.check import check
+
+    with Terminal(err) as progress:
+        report = check(
+            folder, version=version, prompts=prompt, pictures=pictures, limit=limit, html=html, progress=progress
+        )
+    if as_json:
+        print(report.model_dump_json())
+    else:
+        out.print(as_screen(report))
+        if html:
+            out.print(f"\nThe report with pictures: {html}", markup=False, soft_wrap=True)
+    if report.count("error") or (fail_on == "warning" and report.count("warning")):
+        raise typer.Exit(1)
+
+
+@app.command()
+def fix(
+    folder: Folder,
+    prompt: Annotated[
+        str | None, typer.Option(help="Only this prompt's answers; by default all that have any.", show_default=False)
+    ] = None,
+    on_contradiction: Annotated[
+        Literal["keep", "reject", "reannotate"],
+        typer.Option(help="An answer that names another class than its row: leave it, drop it, or ask again."),
+    ] = "keep",
+    reannotate: Annotated[
+        list[str] | None,
+        typer.Option(help="Drop the answers in which this check finds a fault, to be asked again; may be repeated."),
+    ] = None,
+    only: Annotated[Literal["terms", "labels"] | None, typer.Option(help="Only this map; both by default.")] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Write the foreign words found into terms.yaml, to be filled in.")
+    ] = False,
+    rewrite: Annotated[
+        bool, typer.Option("--rewrite", help="Let a model rewrite the sentences that still hold foreign words.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="For --rewrite; by default the prompt's.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="For --rewrite.", envvar="OPENAI_BASE_URL")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="For --rewrite.")] = 16,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="For --rewrite: US dollars, earlier ones included.")
+    ] = None,
+    show: Annotated[int, typer.Option(min=0, help="Edits shown; all are counted.")] = 20,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put answers right by terms.yaml and labels.yaml; shows what it would do, and asks."""
+    from .fixing import outcome
+    from .fixing.rewriting import Rewriter
+    from .verbs import fix as verb
+
+    with Terminal(err) as progress:
+        if suggest:
+            added = verb.suggest(folder, prompt, progress=progress)
+            print(json.dumps(added, ensure_ascii=False)) if as_json else out.print(
+                f"{len(added)} words added to {folder / 'terms.yaml'}; fill them in, then run `mmdata fix` again.",
+                markup=False, soft_wrap=True,
+            )  # fmt: skip
+            return
+        who = Rewriter(model=model, base_url=base_url, concurrency=concurrency, budget=budget) if rewrite else None
+
+        def run(apply: bool) -> outcome.Fixes:
+            return verb.fix(
+                folder, prompt, on_contradiction=on_contradiction, reannotate=reannotate or (), rewrite=who,
+                only=(only,) if only else (), apply=apply, show=show, progress=progress,
+            )  # fmt: skip
+
+        done = run(apply=yes)
+    if as_json:
+        print(outcome.as_json(done))
+        return
+    out.print(outcome.as_screen(done))
+    if done.changes and not done.applied:
+        typer.confirm("Write these?", abort=True)
+        out.print(f"{run(apply=True).changes:,} written.")
 
 
 @app.command()

@@ -47,7 +47,7 @@ class Fixes:
     contradictions: int = 0
     """Answers that name another class than their row has."""
     discarded: int = 0
-    """Of those, answers that no longer hold."""
+    """Answers that no longer hold: of those, and those that a check of `reannotate` flagged."""
     rewritten: int = 0
     """Answers in which a model rewrote a sentence."""
     left: Counter[str] = field(default_factory=Counter)
@@ -96,8 +96,14 @@ def as_screen(done: Fixes) -> RenderableType:
     lines.append(Text(f"{done.edited:,} {verb}: {done.terms.total():,} foreign words{f' ({words})' if words else ''}, "
                       f"{done.aliases:,} label aliases, {done.rewritten:,} rewritten by a model"))  # fmt: skip
     if done.contradictions:
-        what = f"{done.discarded:,} discarded" if done.discarded else "left alone; see --on-contradiction"
-        lines.append(Text(f"{done.contradictions:,} name another class than their row: {what}", "yellow"))
+        lines.append(
+            Text(f"{done.contradictions:,} name another class than their row; see --on-contradiction", "yellow")
+        )
+    if done.discarded:
+        again = "no longer hold" if done.applied else "are to hold no longer"
+        lines.append(
+            Text(f"{done.discarded:,} answers {again}; `mmdata annotate` asks again for those it may", "yellow")
+        )
     lines += [Text(f"left as it is: {why}: {count:,}", "yellow") for why, count in done.left.most_common()]
     if done.stopped:
         lines.append(Text(f"rewriting ended early: {done.stopped}", "yellow"))

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from itertools import groupby, islice
 from pathlib import Path
@@ -13,6 +13,8 @@ import polars as pl
 from ..annotation.joined import annotations, as_asked
 from ..annotation.prompt import Prompt, prompts_in, read_prompt
 from ..annotation.store import Answer, Store, reading, writing
+from ..checking.run import report_of
+from ..checking.texts import TEXT_CHECKS
 from ..corpus import Corpus
 from ..errors import AnnotationError, CorpusError
 from ..fixing.outcome import Edit, Fixes
@@ -41,6 +43,7 @@ def fix(
     prompt: str | None = None,
     *,
     on_contradiction: OnContradiction = "keep",
+    reannotate: Collection[str] = (),
     rewrite: Rewriter | None = None,
     only: Iterable[Part] = (),
     apply: bool = False,
@@ -57,6 +60,8 @@ def fix(
         prompt: whose answers; by default those of every prompt that has some.
         on_contradiction: an answer that names another class than its row has is left alone ("keep"), no
             longer holds ("reject"), or no longer holds and is asked for again by `annotate` ("reannotate").
+        reannotate: names of checks; answers in which one of them finds a fault no longer hold, and are asked for
+            again by `annotate`. For what no map can put right: a refusal in words, a missing tag.
         rewrite: let a model rewrite the sentences that hold foreign words after the term map. Its answers are
             paid for and kept even where `apply` is False.
         only: the rules to use: terms, labels; both by default.
@@ -73,6 +78,11 @@ def fix(
         raise AnnotationError(
             f"on_contradiction: {on_contradiction!r}: no such way. There are: keep, {', '.join(KINDS)}"
         )
+    if unknown_checks := set(reannotate) - {check.name for check in TEXT_CHECKS}:
+        known = ", ".join(sorted(check.name for check in TEXT_CHECKS))
+        raise AnnotationError(
+            f"reannotate: {', '.join(sorted(unknown_checks))}: no check of answers. There are: {known}"
+        )
     corpus, progress = Corpus(folder), progress or Silent()
     release = _newest(corpus)
     terms = read_terms(corpus.folder)
@@ -86,7 +96,8 @@ def fix(
             done.prompts.append(asked.id)
             rules = Rules(asked, wording, label_tags(asked, corpus.labels) if "labels" in parts else [])
             rewriting = _rewriting(rewrite, rules, terms, store, release, corpus.folder) if rewrite else None
-            edits = _edits(rules, rewriting, release, store, on_contradiction, done, progress)
+            flagged = _flagged(corpus, release, store, asked.id, reannotate, progress) if reannotate else set()
+            edits = _edits(rules, rewriting, release, store, on_contradiction, flagged, done, progress)
             kept_as = as_asked(asked, store)
             while batch := list(islice(edits, BATCH)):
                 done.edits += batch[: max(0, show - len(done.edits))]
@@ -210,6 +221,7 @@ def _edits(
     release: Release,
     store: Store,
     on_contradiction: OnContradiction,
+    flagged: set[str],
     done: Fixes,
     progress: Progress,
 ) -> Iterator[Edit]:
@@ -222,6 +234,12 @@ def _edits(
     for start in range(0, len(held), SLICE):
         progress.rows(start, len(held), f"{done.changes:,} changes")
         some = held.slice(start, SLICE)
+        for line in some.filter(pl.col("id").is_in(flagged)).to_dicts():
+            if line["key"] not in discarded:
+                discarded.add(line["key"])
+                done.discarded += 1
+                yield Edit(rules.prompt.id, line["id"], line["key"], line["seq"], line["value"], line["value"],
+                           status="discarded", kind="reannotate")  # fmt: skip
         some = some.with_columns(rules.suspects(some).alias("suspect"))
         # A foreign sentence may be in any answer.
         lines = (some if rewriting else some.filter(pl.col("suspect"))).to_dicts()
@@ -253,6 +271,15 @@ def _edits(
             done.rewritten += new != one.value
             yield Edit(rules.prompt.id, line["id"], line["key"], line["seq"], line["value"], new,
                        made_by="rule" if new == one.value else "model")  # fmt: skip
+
+
+def _flagged(
+    corpus: Corpus, release: Release, store: Store, prompt: str, checks: Collection[str], progress: Progress
+) -> set[str]:
+    """Ids of the rows in whose answers one of the checks finds a fault."""
+    rows = sum(release.manifest.splits.values())
+    report = report_of(corpus, release, store, [prompt], False, rows, progress)
+    return {fault.row_id for fault in report.faults if fault.check in checks and fault.row_id}
 
 
 def _write(store: Store, asked: Prompt, edits: list[Edit], rewriter: Rewriter | None) -> None:

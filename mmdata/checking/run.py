@@ -1,0 +1,177 @@
+"""All checks, on one release and the answers to its prompts."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mmdata.schemas import Label
+
+from ..annotation.prompt import Prompt, prompts_in, read_prompt
+from ..annotation.store import Store
+from ..corpus import Corpus
+from ..labels import LabelMap
+from ..progress import Progress
+from ..reading import Release
+from ..terms import read_terms
+from .between import Said, disagreement, said_of
+from .check import Answers, Check, Hits, summed
+from .pictures import PICTURE_CHECKS, check_pictures, in_order
+from .report import CheckRun, Fault, Report
+from .rows import ROW_CHECKS, Whole
+from .slices import Slice, slices
+from .texts import TEXT_CHECKS
+
+DISAGREEMENT = Check("warning", disagreement)
+CHECKS: tuple[Check, ...] = (*ROW_CHECKS, *TEXT_CHECKS, DISAGREEMENT, *PICTURE_CHECKS)
+"""Every check there is, in the order of the report."""
+
+
+def report_of(
+    corpus: Corpus, release: Release, store: Store | None, prompts: Sequence[str] | None, pictures: bool, limit: int,
+    progress: Progress,
+) -> Report:  # fmt: skip
+    """Run all checks. Arguments as of `mmdata.check`."""
+    whole = Whole(corpus, release, limit)
+    runs: list[tuple[Check, str, Hits]] = []
+    progress.stage("checking rows")
+    runs += [(check, "", check.look(whole)) for check in ROW_CHECKS]
+    counts: dict[str, dict[str, int]] = {}
+    said: list[Said] = []
+    notes: list[str] = []
+    labels = label_maps(corpus, release)
+    for name in prompts if prompts is not None else prompts_in(corpus.folder):
+        prompt = read_prompt(corpus.folder, name, release.kinds)
+        if prompts is None and (store is None or name not in store.prompts()):
+            notes.append(f"prompt {name}: it has no answers yet")
+            counts[name] = {"missing": len(whole.rows)}
+            continue
+        progress.stage(f"checking answers to {name}")
+        states: Counter[str] = Counter()
+        parts = _counted(
+            answers_of(release, prompt, store, labels, corpus, limit), states, said, progress, len(whole.rows)
+        )
+        runs += [
+            (check, name, hits)
+            for check, hits in check_texts(parts, limit, lambda n: whole.rows["id"][n], store).items()
+        ]
+        counts[name] = dict(states)
+    runs.append((DISAGREEMENT, "", disagreement(said, limit)))
+    if pictures:
+        progress.stage("checking pictures")
+        runs += [(check, "", hits) for check, hits in check_pictures(whole, progress)]
+    else:
+        runs += [(check, "", Hits(could_not=["pictures were left out, as asked"])) for check in PICTURE_CHECKS]
+    if not prompts_in(corpus.folder):
+        notes.append(f"there is no prompt in {corpus.folder / 'prompts'}")
+    return _report(whole, runs, notes, counts)
+
+
+def check_texts(
+    some: Iterable[Slice], limit: int, id: Callable[[int], str], store: Store | None, workers: int | None = None
+) -> dict[Check, Hits]:
+    """The text checks on all slices of a prompt, as many slices at once as there are cores."""
+    found: dict[Check, list[Any]] = {check: [] for check in TEXT_CHECKS}
+    seqs: list[Any] = []
+    for part, seq in in_order(_look, some, workers):
+        seqs.append(seq)
+        for check, looked in part.items():
+            # Enough faults are kept already: only count.
+            if isinstance(looked, Hits) and sum(len(hits.first) for hits in found[check]) >= limit:
+                looked.first.clear()
+            found[check].append(looked)
+    starts = [0]
+    for seq in seqs:
+        starts.append(starts[-1] + len(seq))
+
+    def text(number: int) -> str:
+        at = next(n for n, end in enumerate(starts[1:]) if number < end)
+        seq = seqs[at][number - starts[at]]
+        return (store.value(seq) or "") if store is not None and seq is not None else ""
+
+    answers = Answers(limit, id, text)
+    made = {}
+    for check, parts in found.items():
+        made[check] = check.sum_up(parts, answers) if check.sum_up and parts else summed(parts, limit)
+        parts.clear()
+    return made
+
+
+def label_maps(corpus: Corpus, release: Release) -> dict[str, LabelMap]:
+    """Label field of the release → its classes and aliases."""
+    marked = corpus.schema.marked(Label)
+    maps = {name: corpus.labels.get((marked[name].map if name in marked else None) or name) for name in release.classes}
+    return {name: found for name, found in maps.items() if found is not None}
+
+
+def answers_of(
+    release: Release, prompt: Prompt, store: Store | None, labels: Mapping[str, LabelMap], corpus: Corpus, limit: int
+) -> Iterator[Slice]:
+    """The slices of a prompt."""
+    return slices(release, prompt, store, labels, read_terms(corpus.folder), limit)
+
+
+def _look(some: Slice) -> tuple[dict[Check, Any], Any]:
+    return {check: check.look(some) for check in TEXT_CHECKS}, some.rows["seq"]
+
+
+def _counted(
+    some: Iterable[Slice], states: Counter[str], said: list[Said], progress: Progress, total: int
+) -> Iterator[Slice]:
+    """The slices as they are, their statuses counted and their label tags noted on the way."""
+    done, tags = 0, []
+    for one in some:
+        states.update(dict(one.rows["status"].value_counts().iter_rows()))
+        tags.append(said_of(one))
+        prompt = one.prompt
+        yield one
+        done += len(one.rows)
+        progress.rows(done, total, "")
+    if tags:
+        said += Said.joined(prompt, tags)
+
+
+def _could_not(notes: dict[str, list[str]]) -> list[str]:
+    """The notes, each with its prompt unless all say the same."""
+    if len({tuple(said) for said in notes.values()}) <= 1:
+        return next(iter(notes.values()), [])
+    return [f"prompt {prompt}: {note}" for prompt, said in notes.items() for note in said]
+
+
+def _report(
+    whole: Whole, runs: list[tuple[Check, str, Hits]], notes: list[str], counts: dict[str, dict[str, int]]
+) -> Report:
+    checks, faults = [], []
+    for check in CHECKS:
+        mine = [(prompt, hits) for one, prompt, hits in runs if one == check]
+        could_not = _could_not({prompt: hits.could_not for prompt, hits in mine})
+        if check in TEXT_CHECKS:
+            could_not += notes
+        total = summed([hits for _, hits in mine], whole.limit)
+        checks.append(
+            CheckRun(
+                name=check.name, level=check.level, doc=check.doc, judged=total.judged, found=total.found,
+                could_not="; ".join(dict.fromkeys(could_not)),
+            )
+        )  # fmt: skip
+        first = [(prompt, hit) for prompt, hits in mine for hit in hits.first][: whole.limit]
+        rows = whole.rows[[hit.number or 0 for _, hit in first]] if len(whole.rows) and first else None
+        for n, (prompt, hit) in enumerate(first):
+            row = rows.row(n, named=True) if rows is not None and hit.number is not None else None
+            faults.append(
+                Fault(
+                    check=check.name, level=check.level, message=hit.message, excerpt=hit.excerpt,
+                    row_id=row["id"] if row else "", split=row["split"] if row else "", cls=row["cls"] if row else "",
+                    prompt=prompt,
+                )
+            )  # fmt: skip
+    manifest = whole.release.manifest
+    return Report(
+        corpus=whole.corpus.name,
+        version=manifest.version,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        classes=manifest.counts,
+        answers=counts,
+        checks=checks,
+        faults=faults,
+    )
