@@ -117,7 +117,7 @@ def _patterns(scripts: tuple[str, ...]) -> tuple[str, str]:
         letter = f"µ[{letter}]"  # The sign for micro is of no script, but part of µm.
     groups = [f"[[{letter}]&&[{group}]]" for group in _TOGETHER] + [f"[[{letter}]&&[^{''.join(_TOGETHER)}]]"]
     # Marks belong to the letter before them, and ー to the kana, though Unicode gives them to no script.
-    runs = [f"{g}(?:{g}|[\\p{{M}}ー])*(?:[-'’\u2010\u2011]{g}(?:{g}|\\p{{M}})*)*" for g in groups]
+    runs = [f"{g}(?:{g}|[\\p{{M}}ーｰﾞﾟ])*(?:[-'’\u2010\u2011]{g}(?:{g}|\\p{{M}})*)*" for g in groups]
     return "|".join((_TAG, *runs)), f"[{letter}]"
 
 

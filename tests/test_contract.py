@@ -6,8 +6,11 @@ import datasets
 import pytest
 
 import mmdata
+from mmdata.annotation.prompt import prompts_in, read_prompt
 from mmdata.corpus import HOME, Corpus, corpora_in
+from mmdata.reading import Release
 from mmdata.schemas import Group, Id, Image, Label
+from mmdata.terms import read_terms
 
 CARD_KEYS = {"pretty_name", "license", "language", "task_categories", "configs"}
 
@@ -115,3 +118,14 @@ def test_the_card_is_complete(built):
     assert corpus.sample_config["data_files"]
     text = (corpus.folder / "README.md").read_text(encoding="utf-8")
     assert re.search(r"^# .+", text, re.M)
+
+
+def test_every_prompt_renders_for_every_row_and_every_term_map_is_read(built):
+    corpus, build = built
+    release = Release(corpus.folder, build.manifest)
+    read_terms(corpus.folder)
+    for name in prompts_in(corpus.folder):
+        prompt = read_prompt(corpus.folder, name, release.kinds)
+        texts = [prompt.render(row.values).user for row in release.rows(prompt.fields)]
+        assert len(texts) == sum(build.manifest.splits.values())
+        assert all(texts) and not any("None" in text for text in texts)

@@ -17,6 +17,7 @@ import typer.main
 import mmdata
 from mmdata.cli import app
 from mmdata.corpus import Corpus, corpora_in
+from mmdata.replay import replaying
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.ko.md"]
@@ -46,7 +47,8 @@ def run_mmdata(arguments: list[str], folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mmdata.cli", *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"mmdata {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
+    faulty = arguments[0] == "check"  # The recorded answers have faults, and it says so.
+    assert done.returncode == (1 if faulty else 0), f"mmdata {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
 
 
 @pytest.fixture
@@ -60,7 +62,9 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.chdir(clone)
-    return clone
+    with replaying(ROOT / "dataset_builders/skin/tiny_answers.jsonl") as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        yield clone
 
 
 @pytest.mark.slow

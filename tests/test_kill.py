@@ -134,14 +134,20 @@ def assert_no_process_is_left(tmp: Path) -> None:
 
 def assert_no_litter(skin: Path) -> None:
     local = {"data", "__pycache__"}
-    shipped = {path.name for path in (HOME / "skin").iterdir() if not path.name.startswith(".") and path.name not in local}
+    shipped = {
+        path.name for path in (HOME / "skin").iterdir() if not path.name.startswith(".") and path.name not in local
+    }
     shipped |= {".gitignore"}
     ours = {"data", ".huggingface.yaml", ".lock", ".cache.sqlite"}
     assert {p.name for p in skin.iterdir()} - {"__pycache__"} == shipped | ours
     releases = Releases(Corpus(skin))
     assert [p.name for p in sorted((skin / "data").iterdir())] == sorted(releases.versions())
     for version in releases.versions():
-        named = {file.path for file in releases.manifest(version).files} | {"manifest.json", "rejected.jsonl", "index.parquet"}
+        named = {file.path for file in releases.manifest(version).files} | {
+            "manifest.json",
+            "rejected.jsonl",
+            "index.parquet",
+        }
         assert {p.name for p in (skin / "data" / version).iterdir()} == named
 
 

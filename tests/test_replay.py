@@ -1,5 +1,6 @@
 """The server of the demo."""
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
@@ -31,3 +32,13 @@ def test_a_picture_that_is_not_recorded_is_said(tmp_path):
             error.close()
         else:
             raise AssertionError
+
+
+def test_a_notebook_whose_loop_is_running_can_annotate(skin):
+    mmdata.build(skin, skin / "tiny")
+
+    async def cell():
+        with replaying(RECORDING) as url:
+            return annotate(skin, "describe", base_url=url)
+
+    assert asyncio.run(cell()).states.total() == 36

@@ -1,12 +1,27 @@
 """The OpenAI SDK's client, as this house wants it."""
 
+import asyncio
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import AnnotationError
 
 if TYPE_CHECKING:
     import openai
+
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """As `asyncio.run`, and in a notebook too, where a loop runs already: then in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def client_for(base_url: str | None, connections: int) -> "openai.AsyncOpenAI":

@@ -5,7 +5,6 @@ question is its content: the same sentence is paid for once, and its answer is k
 under the prompt id `<prompt>.rewrite`.
 """
 
-import asyncio
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -170,7 +169,7 @@ class Rewriting:
 
     def _ask(self, asked: Prompt, rows: list[Row]) -> None:
         from ..annotation.asking import Asking
-        from ..annotation.client import client_for
+        from ..annotation.client import client_for, run
         from ..annotation.limits import Limits
 
         price = price_of(asked.model, self.folder)
@@ -184,7 +183,7 @@ class Rewriting:
         purse = Purse(price, self.rewriter.budget, before)
         out = max(text_tokens(row.values["sentence"]) for row in rows)
 
-        async def run() -> str:
+        async def ask() -> str:
             async with client_for(self.rewriter.base_url, self.rewriter.concurrency) as client:
                 limits = Limits(min(self.rewriter.concurrency, len(rows)))
                 asking = Asking(
@@ -193,7 +192,7 @@ class Rewriting:
                 await asking.run(questions(asked, self.release, iter(rows)))
                 return asking.stopped
 
-        self.stopped = asyncio.run(run())
+        self.stopped = run(ask())
         self.cost += purse.spent - before
 
 

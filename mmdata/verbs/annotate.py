@@ -1,6 +1,5 @@
 """`mmdata annotate`: ask a model about each row that has no answer yet."""
 
-import asyncio
 import hashlib
 import heapq
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..annotation.batching import MOST_BYTES, MOST_REQUESTS, collect, submit
-from ..annotation.client import client_for
+from ..annotation.client import client_for, run
 from ..annotation.limits import Limits
 from ..annotation.money import BATCH_FACTOR, Price, Purse, price_of
 from ..annotation.prompt import Prompt, read_prompt
@@ -154,7 +153,7 @@ def annotate(
         if batch and not estimate:
             progress.stage("collecting")
             price = price_of(asked.model, corpus.folder)
-            asyncio.run(_collect(store, asked, done, price, base_url))
+            run(_collect(store, asked, done, price, base_url))
         with closing(Todo(Path(scratch) / "todo.sqlite")) as todo:
             progress.stage("comparing")
             compare(release, asked, store, todo, done.before, _chosen(release, sample, where), set(retry))
@@ -166,7 +165,7 @@ def annotate(
                 purse = Purse(price, budget, store.spent(asked.id))
                 if batch:
                     progress.stage("sending")
-                    asyncio.run(
+                    run(
                         _submit(
                             store, asked, done, purse, pending(release, asked, todo), base_url, batch_requests, batch_mb
                         )
@@ -177,7 +176,7 @@ def annotate(
                     # The size of each picture is only worth a look where a bound hangs on it.
                     about = None if budget is not None or tpm is not None else round(done.estimate.tokens_in)
                     progress.stage("asking")
-                    asyncio.run(
+                    run(
                         _ask(store, asked, done, purse, pending(release, asked, todo, about), calls, base_url, limits,
                              timeout, give_up, deadline, progress)
                     )  # fmt: skip
