@@ -47,7 +47,10 @@ PROMPT = Prompt.model_validate(
                    "tags": {"label": {"field": "label", "none": "진단불가"}, "summary": {}}},
     }
 )  # fmt: skip
-LIKE = "양 볼과 이마에 경계가 뚜렷한 붉은 판이 {n}개 보이고 은백색 인설이 두껍게 덮여 있으며 가장자리는 약간 솟아 있다."
+LIKE = (
+    "양 볼과 이마에 경계가 뚜렷한 붉은 판이 {n}개 보이고 은백색 인설이 두껍게 덮여 있으며 가장자리는 약간 솟아 있다."
+    + " 그 밖에 눈에 띄는 변화는 없고 같은 조건의 재촬영을 권하며 가려움의 정도와 악화 요인을 함께 물어볼 필요가 있다."
+)
 
 
 def tagged(text: str, label: str = "건선") -> str:
@@ -93,7 +96,7 @@ TEXTS = {
     "too long": ([tagged("홍" * 290)], [tagged("홍" * 320)]),
     "tag missing": (
         [tagged("홍반.")],
-        ["홍반.", "<label>건선</label>", tagged(""), tagged("홍반.") + "<label>건선</label>", "<summary>홍반</summary>"],
+        ["홍반.", "<label>건선</label>", tagged("홍반.", " "), tagged("홍반.") + "<label>건선</label>", "<summary>홍반</summary>"],
     ),
     "tag unknown": ([tagged("홍반."), tagged("홍반.", "건선증"), tagged("홍반.", "진단불가")], [tagged("홍반.", "건선염")]),
     "tag alias": ([tagged("홍반."), tagged("홍반.", " 건선 ")], [tagged("홍반.", "건선증"), tagged("홍반.", "Psoriasis")]),
@@ -277,7 +280,7 @@ def test_an_object_is_checked_by_its_free_texts():
         "symptom": "erythema",
         "description": "**굵게**",
     }
-    prompt = PROMPT.model_copy(update={"response": "SkinLesion"})
+    prompt = Prompt.model_validate(PROMPT.model_dump() | {"response": "SkinLesion"})
     hits = looked("markup", some([value], prompt))
     assert [hit.message[:18] for hit in hits.first] == ["field description:"]
 

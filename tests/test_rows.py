@@ -8,6 +8,7 @@ import datasets
 import pyarrow as pa
 import pytest
 from kit import encoded, photo
+from pydantic import Field
 
 from mmdata.builder import Item
 from mmdata.errors import CorpusError, Reject
@@ -31,7 +32,7 @@ class Wrapped(Record):
     mood: Annotated[str, Label()] | None = None
     person: Annotated[str, Group()] | None = None
     count: int | None = None
-    turns: list[Turn] = []
+    turns: list[Turn] = Field(default_factory=list)
 
 
 def made(**values) -> Accepted | Reject:

@@ -18,6 +18,10 @@ MARKUP = (
 )
 """Markdown's emphasis, headings, lists, links, tables and code; HTML's tags and entities."""
 
+SENTENCE_WITHIN = r"[^0-9\s][.!?。…][\"'”’」』)\]]*\s+\S"
+"""The end of a sentence with another after it; the point of 2.5 and of `1. ` is none."""
+SENTENCE_LAST = r"[.!?。…:][\"'”’」』)\]]*\s*$|[\"'”’」』)\]]\s*$"
+
 EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"
 PHONE = (
     r"(?:\+82[- ]?|(?-u:\b)0)(?:1[016789]|2|[3-6][1-5]|70|50[0-9])[-. )]{1,2}[0-9]{3,4}[-. ][0-9]{4}(?-u:\b)"

@@ -10,7 +10,7 @@ from .slices import Slice
 
 
 def tag_missing(some: Slice) -> Hits:
-    """Answers in which a tag of the prompt's `wanted: tags:` is absent, empty or written twice."""
+    """Answers in which a tag of the prompt's `wanted: tags:` is absent or written twice, or a label tag is empty."""
     tags = some.prompt.wanted.tags
     if not tags:
         return Hits(could_not=["the prompt has no `wanted: tags:`"])
@@ -19,6 +19,8 @@ def tag_missing(some: Slice) -> Hits:
         times = some.texts["text"].str.count_matches(f"<{tag}>", literal=True)
         says = f"<{tag}> stands in it " + times.cast(pl.String) + " times; once is wanted"
         parts.append(at_texts(some, times != 1, says))
+        if some.prompt.wanted.tags[tag].field is None:
+            continue  # An empty finding is one for the check `empty`.
         hollow = (times == 1) & some.texts["text"].str.contains(rf"<{tag}>\s*</{tag}>")
         parts.append(at_texts(some, hollow, f"<{tag}> is empty"))
     total = summed(parts, some.limit)

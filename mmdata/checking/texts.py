@@ -37,8 +37,12 @@ def refused(some: Slice) -> Hits:
 def empty(some: Slice) -> Hits:
     """Answers that hold nothing: the server sent no text, or the tags hold no word."""
     nothing = at_rows(some, ["empty"], "{}. Ask again: `mmdata annotate --retry empty`")
-    blank = at_texts(some, ~some.texts["plain"].str.contains(r"[\p{L}\p{N}]"), "there is no word in it")
-    return Hits(len(some.rows), nothing.found + blank.found, nothing.first + blank.first)
+    blank = ~some.texts["plain"].str.contains(r"[\p{L}\p{N}]")
+    for tag, rule in some.prompt.wanted.tags.items():
+        if rule.field is None:
+            blank |= some.texts["text"].str.contains(rf"<{tag}>\s*</{tag}>")
+    hollow = at_texts(some, blank, "there is no word in it: ask again, or write it")
+    return Hits(len(some.rows), nothing.found + hollow.found, nothing.first + hollow.first)
 
 
 def truncated(some: Slice) -> Hits:
@@ -50,9 +54,8 @@ def truncated(some: Slice) -> Hits:
         opened = texts["text"].str.contains(f"<{tag}>", literal=True)
         unclosed |= opened & ~texts["text"].str.contains(f"</{tag}>", literal=True)
     found.append(at_texts(some, unclosed, "a tag is opened and not closed: the answer was cut"))
-    ends = texts["plain"].str.contains(r"[.!?。…:][\s\S]*\s[^\s]") & ~texts["plain"].str.contains(
-        r"[.!?。…\"'”’」』)\]]\s*$"
-    )
+    plain = texts["plain"]
+    ends = plain.str.contains(patterns.SENTENCE_WITHIN) & ~plain.str.contains(patterns.SENTENCE_LAST)
     cut_off = located(
         some, r"\S{1,20}\s*\z", "the last sentence does not end, though others do: the answer was cut", ends & ~unclosed,
         column="plain",

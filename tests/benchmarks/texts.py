@@ -114,7 +114,7 @@ SEARCHED = {
     }.items()
 }  # fmt: skip
 LABEL, LETTER = re.compile(r"(?s)<label>(.*?)</label>"), re.compile(r"[^\W_]")
-ENDS, SEVERAL = re.compile(r"[.!?。…\"'”’」』)\]]\s*$"), re.compile(r"[.!?。…:][\s\S]*\s[^\s]")
+LAST, WITHIN = re.compile(patterns.SENTENCE_LAST), re.compile(patterns.SENTENCE_WITHIN)
 ALIASES = {"건선": "건선", "건선증": "건선", "아토피": "아토피", "여드름": "여드름"}
 
 
@@ -141,7 +141,7 @@ def plain_python(path: Path, between: bool = True) -> dict[str, int]:
                 times = text.count(f"<{tag}>")
                 found["tag missing"] += times != 1
                 found["truncated"] += times > 0 and f"</{tag}>" not in text
-            found["truncated"] += SEVERAL.search(plain) is not None and ENDS.search(plain) is None
+            found["truncated"] += WITHIN.search(plain) is not None and LAST.search(plain) is None
             found["too short"] += len(plain.strip()) < 150
             found["too long"] += len(plain.strip()) > 1500
             said = LABEL.search(text)
