@@ -9,8 +9,6 @@ by the next writer: a complete folder that is not yet named is named, staging is
 writer at a time holds `.lock`; readers need none.
 """
 
-import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -27,6 +25,7 @@ from pydantic import ValidationError
 
 from .corpus import Corpus
 from .errors import MmdataError, ReleaseError
+from .lock import locked
 from .manifest import Manifest
 from .strict import explain
 
@@ -82,7 +81,7 @@ class Releases:
         Raises:
             ReleaseError: another process is writing.
         """
-        with self._lock():
+        with locked(self.folder / ".lock", "written", ReleaseError):
             staging = self.folder / ".staging"
             _remove(staging)
             work = staging / uuid.uuid4().hex
@@ -161,29 +160,6 @@ class Releases:
         sync(new)
         os.replace(new, self.pointer)
         sync(self.folder)
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        path = self.folder / ".lock"
-        try:
-            lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115
-        except OSError as error:
-            raise ReleaseError(f"{self.folder}: cannot be written to: {error.strerror}") from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-                    raise ReleaseError(f"{path}: cannot be locked: {error.strerror}") from None
-                lock.seek(0)
-                raise ReleaseError(
-                    f"{self.folder.name} is being written by another process ({lock.read().strip() or 'just started'}). "
-                    "Wait until it ends, or stop it, then run this again"
-                ) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
-            lock.flush()
-            yield
 
 
 def sync(path: Path) -> None:

@@ -73,9 +73,12 @@ class Skin(CorpusBuilder):
     def _wrong_counts(self, counts: Counter[str]) -> Iterator[Finding]:
         labels = self.corpus.labels
         known = {f"{half}S_{c}_{v}" for half in EXPECTED for c in labels["label"].names for v in labels["view"].names}
+        alike: dict[tuple[int, int], list[str]] = {}
         for name in sorted(known | set(counts)):
             if counts[name] != EXPECTED[name[0]]:
-                yield Finding.warning("folder count", f"{name} {counts[name]} of {EXPECTED[name[0]]}", [name])
+                alike.setdefault((counts[name], EXPECTED[name[0]]), []).append(name)
+        for (found, expected), names in alike.items():
+            yield Finding.warning("folder count", f"{found} of {expected} in {', '.join(names)}", names, len(names))
 
     def record(self, item: Item, files: Mapping[str, bytes]) -> Any:
         """The picture with its folder's class, and what its label file says."""

@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,7 @@ class Asking:
         self._questions = questions
         self._mean_in, _ = self.store.usage(self.prompt.id, self.prompt.model) or (0.0, 0.0)
         loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(2))  # One reads, one writes; each thread more costs memory.
         interrupts = _on_interrupt(loop, lambda: self.stop("stopped by Ctrl-C; the same command goes on from here"))
         writer = asyncio.create_task(self._write())
         workers = [asyncio.create_task(self._work()) for _ in range(self.limits.most)]

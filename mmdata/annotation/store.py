@@ -5,18 +5,17 @@ or an edit of one by a rule, a person or a model, which names what it edits. A c
 disk before the next request is sent in its place.
 """
 
-import errno
-import fcntl
 import itertools
 import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 from ..errors import AnnotationError
+from ..lock import locked
 
 Status = Literal["ok", "refused", "empty", "truncated", "invalid", "failed", "discarded"]
 STATUSES: tuple[Status, ...] = ("ok", "refused", "empty", "truncated", "invalid", "failed", "discarded")
@@ -249,7 +248,11 @@ def writing(folder: Path) -> Iterator[Store]:
     Raises:
         AnnotationError: another process writes, or the folder cannot be written.
     """
-    with _lock(folder), _explained(folder), Store(path_of(folder)) as store:
+    with (
+        locked(folder / ".annotations.lock", "annotated", AnnotationError),
+        _explained(folder),
+        Store(path_of(folder)) as store,
+    ):
         yield store
 
 
@@ -261,30 +264,6 @@ def reading(folder: Path) -> Iterator[Store | None]:
         return
     with _explained(folder), Store(path_of(folder), readonly=True) as store:
         yield store
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    path = folder / ".annotations.lock"
-    try:
-        lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115
-    except OSError as error:
-        raise AnnotationError(f"{path}: cannot be written: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in {errno.EWOULDBLOCK, errno.EACCES}:
-                raise AnnotationError(f"{path}: cannot be locked: {error.strerror}") from None
-            lock.seek(0)
-            raise AnnotationError(
-                f"{folder.name} is being annotated by another process ({lock.read().strip() or 'just started'}). "
-                "Wait until it ends, or stop it with Ctrl-C, then run this again"
-            ) from None
-        with suppress(OSError):  # A full disk: the lock holds without a name in it.
-            lock.truncate(0)
-            os.write(lock.fileno(), f"process {os.getpid()}, since {time.strftime('%H:%M:%S')}".encode())
-        yield
 
 
 @contextmanager
