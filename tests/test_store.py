@@ -30,7 +30,7 @@ def add(store: Store, *answers: Answer) -> None:
 def numbers(folder: Path) -> list[int]:
     with reading(folder) as store:
         assert store
-        return sorted(int.from_bytes(key, "big") for key, *_ in store.newest_rows("caption"))
+        return sorted(int.from_bytes(key, "big") for (key,) in store._db.execute("SELECT DISTINCT key FROM answers"))
 
 
 def test_what_holds_is_the_newest_row_and_nothing_is_overwritten(tmp_path):
@@ -67,7 +67,7 @@ def test_a_second_writer_is_told_who_writes_and_readers_read_on(tmp_path):
         add(store, answer(1))
         with (
             pytest.raises(
-                AnnotationError, match=rf"annotated by another process \(process {os.getpid()}, since .*Ctrl-C"
+                AnnotationError, match=rf"annotated by another process \(process {os.getpid()}, since .*Wait until it ends"
             ),
             writing(tmp_path),
         ):
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_store_is_said_and_kept(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / ".annotations.lock").mkdir()
-    with pytest.raises(AnnotationError, match="cannot be written: Is a directory"), writing(tmp_path):
+    with pytest.raises(AnnotationError, match="cannot be written to: Is a directory"), writing(tmp_path):
         pass
 
 

@@ -46,7 +46,7 @@ def annotations(release: Release, prompt: Prompt, store: Store, fields: Sequence
     rows = pl.DataFrame(lines, schema=schema, orient="row", infer_schema_length=None)
     if rows.is_empty():
         rows = pl.DataFrame(schema=dict.fromkeys(schema, pl.String) | {"key": pl.Binary})
-    held = pl.DataFrame(list(store.newest_rows(prompt.id)), schema={"key": pl.Binary, **ANSWER}, orient="row")
+    held = pl.DataFrame(list(store.newest_of(rows["key"])), schema={"key": pl.Binary, **ANSWER}, orient="row")
     return rows.join(held, on="key", how="left", maintain_order="left").with_columns(
         pl.col("status").fill_null("missing")
     )

@@ -70,7 +70,7 @@ class Prompt(BaseModel):
         """The messages' texts for a row, given by field name. Raises CorpusError on a fault of the template."""
         seen = {name: row[name] for name in self.fields}
         try:
-            return Rendered(*(template.render(seen).strip() for template in self._templates))
+            return Rendered(*(_rendered(template, seen) for template in self._templates))
         except jinja2.TemplateError as error:
             raise CorpusError(
                 f"prompt {self.id}: {error}. It may use: {', '.join(self.fields) or 'no field'}"
@@ -103,8 +103,18 @@ class Prompt(BaseModel):
         return json.dumps([self.model, self.parameters, self.response_format, self.max_side], sort_keys=True)
 
     @cached_property
-    def _templates(self) -> tuple[jinja2.Template, jinja2.Template]:
-        return _TEMPLATES.from_string(self.system), _TEMPLATES.from_string(self.user)
+    def _templates(self) -> "tuple[jinja2.Template | str, ...]":
+        """A text that uses no field is rendered once."""
+        made = []
+        for text in (self.system, self.user):
+            template = _TEMPLATES.from_string(text)
+            fixed = not jinja2.meta.find_undeclared_variables(_TEMPLATES.parse(text))
+            made.append(template.render() if fixed else template)
+        return tuple(made)
+
+
+def _rendered(template: jinja2.Template | str, seen: dict[str, Any]) -> str:
+    return (template if isinstance(template, str) else template.render(seen)).strip()
 
 
 class Rendered(NamedTuple):

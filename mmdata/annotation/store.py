@@ -122,7 +122,7 @@ class Store:
                     " tokens_in, tokens_out, cost, latency, at, attempt) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                     rows,
                 )
-                if self._db.execute("SELECT 1 FROM sent LIMIT 1").fetchone():
+                if self.anything_sent():
                     self._db.executemany("DELETE FROM sent WHERE key = ?", ((row[0],) for row in rows))
         except sqlite3.Error as error:
             raise AnnotationError(
@@ -174,23 +174,15 @@ class Store:
         ).fetchone()
         return row and str(row[0])
 
-    def newest_rows(self, prompt: str) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
-        """(key, seq, status, kind, value, made by) of what holds now for each question of a prompt."""
-        yield from self._db.cursor().execute(
-            """SELECT key, seq, status, kind, value, made_by FROM answers
-               WHERE seq IN (SELECT MAX(seq) FROM answers WHERE prompt = ? GROUP BY key)""",
-            (prompt,),
-        )
-
-    def newest_of(self, prompt: str, keys: Iterable[bytes]) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
-        """As `newest_rows`, of these questions only."""
+    def newest_of(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
+        """(key, seq, status, kind, value, made by) of what holds now for each of some questions that has anything."""
         asked = iter(set(keys))
         while some := list(itertools.islice(asked, 500)):  # SQLite takes 999 parameters, the oldest that we meet.
             marks = ", ".join("?" * len(some))
             yield from self._db.execute(
                 f"""SELECT key, seq, status, kind, value, made_by FROM answers WHERE seq IN
-                    (SELECT MAX(seq) FROM answers WHERE key IN ({marks}) AND prompt = ? GROUP BY key)""",  # noqa: S608
-                (*some, prompt),
+                    (SELECT MAX(seq) FROM answers WHERE key IN ({marks}) GROUP BY key)""",  # noqa: S608
+                some,
             )
 
     def value(self, seq: int) -> str | None:
@@ -230,6 +222,10 @@ class Store:
         query = """SELECT batch FROM batches WHERE prompt = ? GROUP BY batch
                    HAVING SUM(state = 'sent') > 0 AND SUM(state != 'sent') = 0 ORDER BY MIN(seq)"""
         return [batch for (batch,) in self._db.execute(query, (prompt,))]
+
+    def anything_sent(self) -> bool:
+        """Whether any question is away in a batch."""
+        return self._db.execute("SELECT 1 FROM sent LIMIT 1").fetchone() is not None
 
     def sent_row(self, key: bytes) -> str | None:
         """The row id that a batch was sent away for, under this key."""

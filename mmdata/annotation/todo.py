@@ -1,15 +1,19 @@
 """What is left to ask: the rows of a release against the store."""
 
+import itertools
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..reading import Release, Row
 from .prompt import Prompt
 from .questions import Question, key_of, questions
-from .store import Held, Store
+from .store import Store
+
+AT_ONCE = 500
+"""Rows looked up together."""
 
 
 @dataclass
@@ -30,26 +34,26 @@ class Comparison:
 
 
 class Todo:
-    """Questions to be asked, each once, with the number of rows that ask it. On disk: there may be millions."""
+    """Questions to be asked, each once, with the rows that ask it. On disk: there may be millions."""
 
     def __init__(self, path: Path):
         self._db = sqlite3.connect(path, check_same_thread=False)
         self._db.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
-            "CREATE TABLE todo (key BLOB PRIMARY KEY, row_id TEXT, rows INTEGER) WITHOUT ROWID"
+            "CREATE TABLE todo (key BLOB PRIMARY KEY, number INTEGER, rows INTEGER) WITHOUT ROWID"
         )
 
-    def add(self, key: bytes, row_id: str) -> None:
-        self._db.execute("INSERT INTO todo VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET rows = rows + 1", (key, row_id))
-
-    def asks(self, key: bytes, row_id: str) -> bool:
-        """Whether this row is the one to ask the question."""
-        query = "SELECT 1 FROM todo WHERE key = ? AND row_id = ?"
-        return self._db.execute(query, (key, row_id)).fetchone() is not None
+    def add(self, questions: Iterable[tuple[bytes, int]]) -> None:
+        """Add (key, number of the row in the release): the first row that asks a question is the one to ask it for."""
+        self._db.executemany("INSERT INTO todo VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET rows = rows + 1", questions)
 
     def count(self) -> int:
         """Questions."""
         return int(self._db.execute("SELECT COUNT(*) FROM todo").fetchone()[0])
+
+    def numbers(self) -> Iterator[int]:
+        """Of the rows to ask for, in the order of the release."""
+        yield from (number for (number,) in self._db.cursor().execute("SELECT number FROM todo ORDER BY number"))
 
     def rows(self) -> Iterator[tuple[bytes, int]]:
         """(key, rows that ask it)."""
@@ -69,36 +73,45 @@ def compare(
     retry: Collection[str],
 ) -> None:
     """Sort the chosen rows (None: all) into answered ones, counted in `found`, and ones to ask, put into `todo`."""
-    for row in release.rows(prompt.fields):
-        if chosen is not None and row.id not in chosen:
-            continue
-        found.rows += 1
-        key, _ = key_of(prompt, row)
-        held = store.held(key)
-        if held is not None and not _again(held, retry):
-            found.reused += 1
-            found.states[held.status] += 1
-            continue
-        if store.sent_row(key) is not None:
-            found.reused += 1
-            found.states["sent"] += 1
-            continue
-        if held is not None:
-            found.retried += 1
-        elif store.asked_before(prompt.id, row.id):
-            found.stale += 1
-        else:
-            found.new += 1
-        todo.add(key, row.id)
+    numbered = enumerate(release.rows(prompt.fields))
+    wanted = ((number, row) for number, row in numbered if chosen is None or row.id in chosen)
+    anything_sent, asked_before = store.anything_sent(), prompt.id in store.prompts()
+    while some := list(itertools.islice(wanted, AT_ONCE)):
+        keys = [key_of(prompt, row)[0] for _, row in some]
+        held = {key: (status, kind) for key, _, status, kind, *_ in store.newest_of(keys)}
+        ask: list[tuple[bytes, int]] = []
+        for key, (number, row) in zip(keys, some, strict=True):
+            found.rows += 1
+            known = held.get(key)
+            if known is not None and not _again(*known, retry):
+                found.reused += 1
+                found.states[known[0]] += 1
+            elif anything_sent and store.sent_row(key) is not None:
+                found.reused += 1
+                found.states["sent"] += 1
+            else:
+                if known is not None:
+                    found.retried += 1
+                elif asked_before and store.asked_before(prompt.id, row.id):
+                    found.stale += 1
+                else:
+                    found.new += 1
+                ask.append((key, number))
+        todo.add(ask)
 
 
 def pending(release: Release, prompt: Prompt, todo: Todo, tokens_in: int | None = None) -> Iterator[Question]:
     """The requests of what is to be asked, in the order of the release."""
 
     def rows() -> Iterator[Row]:
-        for row in release.rows(prompt.fields):
-            if todo.asks(key_of(prompt, row)[0], row.id):
+        numbers = todo.numbers()
+        wanted = next(numbers, None)
+        for number, row in enumerate(release.rows(prompt.fields)):
+            if wanted is None:
+                return
+            if number == wanted:
                 yield row
+                wanted = next(numbers, None)
 
     return questions(prompt, release, rows(), tokens_in)
 
@@ -110,12 +123,12 @@ def states(todo: Todo, store: Store, retry: Collection[str]) -> Counter[str]:
         held = store.held(key)
         if store.sent_row(key) is not None:
             counts["sent"] += rows
-        elif held is None or _again(held, retry):
+        elif held is None or _again(held.status, held.kind, retry):
             counts["waiting"] += rows
         else:
             counts[held.status] += rows
     return counts
 
 
-def _again(held: Held, retry: Collection[str]) -> bool:
-    return held.status in retry or (held.status, held.kind) == ("discarded", "reannotate")
+def _again(status: str, kind: str, retry: Collection[str]) -> bool:
+    return status in retry or (status, kind) == ("discarded", "reannotate")

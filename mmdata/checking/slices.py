@@ -88,7 +88,7 @@ def slices(
         lines = [(number + n, keys[n], *(row.values[f] for f in fields)) for n, row in enumerate(chunk)]
         schema: dict[str, Any] = {"number": pl.UInt32, "key": pl.Binary} | dict.fromkeys(fields, pl.String)
         held = pl.DataFrame(
-            list(store.newest_of(prompt.id, keys)) if store else [], schema={"key": pl.Binary, **ANSWER}, orient="row"
+            list(store.newest_of(keys)) if store else [], schema={"key": pl.Binary, **ANSWER}, orient="row"
         )
         frame = pl.DataFrame(lines, schema=schema, orient="row").join(held, on="key", how="left", maintain_order="left")
         frame = frame.drop("key").with_columns(pl.col("status").fill_null("missing"))
