@@ -25,8 +25,8 @@ def as_asked(prompt: Prompt, store: Store) -> Prompt:
     if content is None:
         return prompt
     last = Prompt.model_validate_json(content)
-    as_last = prompt.model_copy(update={"max_side": last.max_side})
-    return as_last if last.model_copy(update={"wanted": prompt.wanted}) == as_last else prompt
+    as_last = prompt.changed(max_side=last.max_side)
+    return as_last if last.changed(wanted=prompt.wanted) == as_last else prompt
 
 
 def annotations(release: Release, prompt: Prompt, store: Store, fields: Sequence[str] = ()) -> pl.DataFrame:

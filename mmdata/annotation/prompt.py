@@ -1,8 +1,10 @@
 """A prompt: one YAML file of a corpus's prompts/, read strictly, rendered for each row."""
 
+import functools
+import hashlib
 import json
+from collections.abc import Callable
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,9 +70,12 @@ class Prompt(BaseModel):
 
     def render(self, row: dict[str, Any]) -> "Rendered":
         """The messages' texts for a row, given by field name. Raises CorpusError on a fault of the template."""
-        seen = {name: row[name] for name in self.fields}
+        values = tuple(row[name] for name in self.fields)
         try:
-            return Rendered(*(_rendered(template, seen) for template in self._templates))
+            try:
+                return self._remembered(values)
+            except TypeError:  # A list or a struct cannot be remembered by.
+                return self._rendered(values)
         except jinja2.TemplateError as error:
             raise CorpusError(
                 f"prompt {self.id}: {error}. It may use: {', '.join(self.fields) or 'no field'}"
@@ -78,13 +83,20 @@ class Prompt(BaseModel):
 
     def key(self, rendered: "Rendered", picture_sha256: str | None) -> bytes:
         """What is asked, as 32 bytes: two rows that ask the same share an answer, an edited row asks anew."""
-        asked = [self._constant, list(rendered), picture_sha256]
-        return sha256(json.dumps(asked, ensure_ascii=False).encode()).digest()
+        total = self._constant.copy()
+        for part in (*rendered, picture_sha256 or ""):
+            content = part.encode()
+            total.update(len(content).to_bytes(8) + content)
+        return total.digest()
+
+    def changed(self, **fields: Any) -> "Prompt":
+        """This prompt with other values. (`model_copy` would keep what was worked out from the old ones.)"""
+        return Prompt.model_validate(self.model_dump() | fields)
 
     @cached_property
     def sha256(self) -> str:
         """Of all that the file says."""
-        return sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @cached_property
     def response_schema(self) -> type[BaseModel] | None:
@@ -99,8 +111,18 @@ class Prompt(BaseModel):
         return {"type": "json_schema", "json_schema": {"name": self.response, "strict": True, "schema": schema}}
 
     @cached_property
-    def _constant(self) -> str:
-        return json.dumps([self.model, self.parameters, self.response_format, self.max_side], sort_keys=True)
+    def _constant(self) -> "hashlib._Hash":
+        asked = [self.model, self.parameters, self.response_format, self.max_side]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode())
+
+    def _rendered(self, values: tuple[Any, ...]) -> "Rendered":
+        seen = dict(zip(self.fields, values, strict=True))
+        texts = (t if isinstance(t, str) else t.render(seen) for t in self._templates)
+        return Rendered(*(text.strip() for text in texts))
+
+    @cached_property
+    def _remembered(self) -> "Callable[[tuple[Any, ...]], Rendered]":
+        return functools.lru_cache(1024)(self._rendered)  # Rows of one class and view ask in the same words.
 
     @cached_property
     def _templates(self) -> "tuple[jinja2.Template | str, ...]":
@@ -111,10 +133,6 @@ class Prompt(BaseModel):
             fixed = not jinja2.meta.find_undeclared_variables(_TEMPLATES.parse(text))
             made.append(template.render() if fixed else template)
         return tuple(made)
-
-
-def _rendered(template: jinja2.Template | str, seen: dict[str, Any]) -> str:
-    return (template if isinstance(template, str) else template.render(seen)).strip()
 
 
 class Rendered(NamedTuple):

@@ -137,10 +137,15 @@ class Store:
         ).fetchone()
         return row and Held(*row)
 
-    def asked_before(self, prompt: str, row_id: str) -> bool:
-        """Whether the row was asked under this prompt, however it then read."""
-        query = "SELECT 1 FROM answers WHERE prompt = ? AND row_id = ? LIMIT 1"
-        return self._db.execute(query, (prompt, row_id)).fetchone() is not None
+    def asked_before(self, prompt: str, row_ids: Iterable[str]) -> set[str]:
+        """Which of some rows were asked under this prompt, however they then read."""
+        found: set[str] = set()
+        ids = iter(row_ids)
+        while some := list(itertools.islice(ids, 500)):
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT row_id FROM answers WHERE prompt = ? AND row_id IN ({marks})"  # noqa: S608
+            found.update(row_id for (row_id,) in self._db.execute(query, (prompt, *some)))
+        return found
 
     def attempts(self, key: bytes) -> int:
         return int(

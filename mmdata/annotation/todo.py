@@ -79,6 +79,8 @@ def compare(
     while some := list(itertools.islice(wanted, AT_ONCE)):
         keys = [key_of(prompt, row)[0] for _, row in some]
         held = {key: (status, kind) for key, _, status, kind, *_ in store.newest_of(keys)}
+        unknown = [row.id for key, (_, row) in zip(keys, some, strict=True) if key not in held]
+        before = store.asked_before(prompt.id, unknown) if asked_before else set()
         ask: list[tuple[bytes, int]] = []
         for key, (number, row) in zip(keys, some, strict=True):
             found.rows += 1
@@ -92,7 +94,7 @@ def compare(
             else:
                 if known is not None:
                     found.retried += 1
-                elif asked_before and store.asked_before(prompt.id, row.id):
+                elif row.id in before:
                     found.stale += 1
                 else:
                     found.new += 1

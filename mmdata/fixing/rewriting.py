@@ -165,7 +165,7 @@ class Rewriting:
             id=self.prompt.id, model=model, parameters=parameters, image=None, max_side=None, fields=["sentence", "words"],
             system=SYSTEM.format(scripts=" and ".join(self.prompt.wanted.scripts)), user=USER,
         )  # fmt: skip
-        return made.model_copy(update={"id": f"{self.prompt.id}.rewrite"})
+        return made.model_copy(update={"id": f"{self.prompt.id}.rewrite"})  # No id of a file: it has a dot.
 
     def _ask(self, asked: Prompt, rows: list[Row]) -> None:
         from ..annotation.asking import Asking

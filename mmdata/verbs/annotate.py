@@ -140,7 +140,7 @@ def annotate(
     release = Release(corpus.folder, manifest)
     asked = read_prompt(corpus.folder, prompt, release.kinds)
     if max_side is not None:
-        asked = asked.model_copy(update={"max_side": max_side})
+        asked = asked.changed(max_side=max_side)
     price = price_of(asked.model, corpus.folder) if budget is not None else None
     if budget is not None and price is None:
         raise AnnotationError(

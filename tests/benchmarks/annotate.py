@@ -7,6 +7,7 @@ made by its make_data.py: pictures of about 50 kB.
 """
 
 import argparse
+import itertools
 import json
 import os
 import shutil
@@ -16,12 +17,20 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from PIL import Image
 
 import mmdata
+from mmdata.annotation.prompt import read_prompt
+from mmdata.annotation.questions import key_of
+from mmdata.annotation.store import Answer, writing
+from mmdata.corpus import Corpus
+from mmdata.reading import Release
+from mmdata.releases import Releases
 
 BUILDER = '''"""Rows of a manifest."""
 import json
@@ -104,7 +113,7 @@ def measured(command: list[Any], server: Server, kill_at: int | None = None) -> 
             cpu = times.user + times.system
         except psutil.Error:
             break
-        if kill_at and server.stats()["calls"] >= kill_at:
+        if kill_at and server.stats()["calls"] >= kill_at:  # Asked every 20 ms.
             process.send_signal(signal.SIGKILL)
             break
         time.sleep(0.02)
@@ -138,7 +147,7 @@ def main() -> None:
     arguments.add_argument("--concurrency", type=int, default=64)
     arguments.add_argument("--latency", type=float, default=50)
     arguments.add_argument("--port", type=int, default=8099)
-    arguments.add_argument("--modes", default="full,crash,rerun,addrow,prependrow,editrow,r429,p500")
+    arguments.add_argument("--modes", default="full,crash,rerun,addrow,prependrow,editrow,r429,p500,resume")
     given = arguments.parse_args()
     n, latency = given.rows, ("--latency-ms", str(given.latency))
     data, work = given.work / f"rows{n}", given.work / "annotate"
@@ -160,6 +169,9 @@ def main() -> None:
         corpus(folder, manifest, pictures)
 
     for mode in given.modes.split(","):
+        if mode == "resume":
+            resume(work, manifest, start)
+            continue
         if mode == "full":
             figures: dict[str, list[dict[str, float]]] = {}
             for _ in range(given.rounds):
@@ -214,6 +226,39 @@ def main() -> None:
             brief(stats),
             flush=True,
         )
+
+
+def resume(work: Path, manifest: Path, start: Callable[..., Server]) -> None:
+    """Seconds to find nothing to do in 10,000 answered rows, and to the first request with half of 100,000 answered."""
+    shutil.rmtree(work, ignore_errors=True)
+    pictures = work / "pictures"
+    pictures.mkdir(parents=True)
+    Image.new("RGB", (32, 32), "red").save(pictures / "one.png")
+    for rows, answered in ((10_000, 10_000), (100_000, 50_000)):
+        shutil.rmtree(work / "rows", ignore_errors=True)
+        lines = (json.dumps({"id": f"ROW-{n:06d}", "image": "one.png", "label": "x"}) + "\n" for n in range(rows))
+        manifest.write_text("".join(lines), encoding="utf-8")
+        folder = corpus(work / "rows", manifest, pictures)
+        release = Release(folder, Releases(Corpus(folder)).newest())
+        prompt = read_prompt(folder, "caption", release.kinds)
+        with writing(folder) as store:
+            store.keep_prompt(prompt.sha256, prompt.id, prompt.model_dump_json())
+            todo = itertools.islice(release.rows(prompt.fields), answered)
+            store.add(prompt.id, prompt.sha256, prompt.model, [
+                Answer(key_of(prompt, row)[0], row.id, "ok", value="답", raw="{}") for row in todo
+            ])  # fmt: skip
+        times = []
+        for _ in range(3):
+            server = start()
+            began = time.perf_counter()
+            if answered == rows:
+                measured(ours(folder, server.url, 64), server)
+            else:
+                measured(ours(folder, server.url, 64), server, kill_at=1)
+            times.append(time.perf_counter() - began)
+            server.stop()
+        what = "nothing to do" if answered == rows else "to the first request"
+        print(f"{rows} rows, {answered} answered, {what}: {statistics.median(times):.2f} s", flush=True)
 
 
 def brief(stats: dict[str, Any]) -> str:
