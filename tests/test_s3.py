@@ -112,6 +112,8 @@ class Cutter:
                 if counted:
                     self._left -= len(data)
                 if self._left <= 0:
+                    for one in (source, target):  # A close alone would wait for the other thread's recv.
+                        one.shutdown(socket.SHUT_RDWR)
                     return
                 target.sendall(data)
 
