@@ -260,7 +260,7 @@ def test_a_breaker_lets_one_try_and_an_answer_lets_all():
             await limits.take(1)
             busy.append(limits.busy)
             await asyncio.sleep(0.01)
-            await limits.give_back()
+            limits.give_back()
             if number == 0:
                 limits.went_well({})
 
@@ -285,7 +285,7 @@ def test_nobody_waits_for_ever(events, most):
                 assert 1 <= limits.busy <= most
                 await asyncio.sleep(0)
                 event = left.pop() if left else "well"
-                await limits.give_back()
+                limits.give_back()
                 if event == "slow":
                     limits.slow_down(0.0)
                 elif event == "fail":

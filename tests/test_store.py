@@ -43,7 +43,9 @@ def test_what_holds_is_the_newest_row_and_nothing_is_overwritten(tmp_path):
         now = store.held(answer(1).key)
         assert now and (now.value, now.made_by) == ("고친 글", "person")
         assert store.attempts(answer(1).key) == 2 and store.held(answer(3).key) is None
-        assert store.asked_before("caption", ["row 1", "row 9"]) == {"row 1"} and not store.asked_before("other", ["row 1"])
+        assert store.asked_before("caption", ["row 1", "row 9"]) == {"row 1"} and not store.asked_before(
+            "other", ["row 1"]
+        )
     with sqlite3.connect(path_of(tmp_path)) as database:
         assert database.execute("SELECT COUNT(*) FROM answers").fetchone() == (4,)
         for change in ("UPDATE answers SET value = ''", "DELETE FROM answers"):
@@ -67,7 +69,8 @@ def test_a_second_writer_is_told_who_writes_and_readers_read_on(tmp_path):
         add(store, answer(1))
         with (
             pytest.raises(
-                AnnotationError, match=rf"annotated by another process \(process {os.getpid()}, since .*Wait until it ends"
+                AnnotationError,
+                match=rf"annotated by another process \(process {os.getpid()}, since .*Wait until it ends",
             ),
             writing(tmp_path),
         ):

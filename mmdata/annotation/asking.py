@@ -155,7 +155,7 @@ class Asking:
             finally:
                 self._promises -= 1
                 self.purse.settle(promise, cost)
-                await self.limits.give_back()
+                self.limits.give_back()
                 self._free.add(me)
             if isinstance(outcome, Reply):
                 self.limits.went_well(headers)

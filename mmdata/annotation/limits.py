@@ -8,6 +8,7 @@ them. A breaker holds all back while the server is down, and lets one try.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -66,7 +67,7 @@ class Limits:
     _cut_at: float | None = None
     _answers: int = 0
     """Since then."""
-    _freed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _waiting: "deque[asyncio.Future[None]]" = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.level = min(self.most, 16.0)
@@ -78,15 +79,35 @@ class Limits:
         while True:
             pause = self.resume_at - self.clock()
             if pause <= 0:
-                async with self._freed:
-                    while self.busy >= (1 if self.down else int(self.level)):
-                        await self._freed.wait()
-                    if self.resume_at <= self.clock():
-                        pause = self._drawn(tokens)
-                        if pause <= 0:
-                            self.busy += 1
-                            return
+                if self._room() <= 0:
+                    await self._turn()
+                    continue
+                pause = self._drawn(tokens)
+                if pause <= 0:
+                    self.busy += 1
+                    return
             await asyncio.sleep(max(pause, 0.001))
+
+    def _room(self) -> int:
+        return (1 if self.down else int(self.level)) - self.busy
+
+    async def _turn(self) -> None:
+        """Wait until a request that ended makes room."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            self._wake()  # The turn may have come already: it is another's.
+            raise
+
+    def _wake(self) -> None:
+        room = self._room()
+        while room > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                room -= 1
 
     def _drawn(self, tokens: float) -> float:
         now = self.clock()
@@ -101,11 +122,10 @@ class Limits:
             drawn.append(bucket)
         return 0.0
 
-    async def give_back(self) -> None:
+    def give_back(self) -> None:
         """A request ended, however."""
-        async with self._freed:
-            self.busy -= 1
-            self._freed.notify(2 if self.level > self.busy + 1 else 1)
+        self.busy -= 1
+        self._wake()
 
     def went_well(self, headers: Mapping[str, str]) -> None:
         self.is_up()

@@ -191,9 +191,13 @@ def _chosen(release: Release, sample: int | None, where: str | None) -> set[str]
     """Ids of the rows that `where` and `sample` leave; None for all."""
     if where is None and sample is None:
         return None
-    from ..filters import ids_where
+    ids: Iterator[str]
+    if where is None:
+        ids = (row.id for row in release.rows())
+    else:
+        from ..filters import ids_where
 
-    ids: Iterator[str] = ids_where(release, where) if where is not None else (row.id for row in release.rows())
+        ids = ids_where(release, where)
     if sample is None:
         return set(ids)
     # By the hash of the id: a spread over all classes, and the same rows in every run.
