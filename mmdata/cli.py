@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,6 @@ from .errors import MmdataError
 from .progress import Terminal
 
 app = typer.Typer(
-    help="A folder of raw pictures and records becomes a validated, versioned Hugging Face dataset.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -24,6 +24,21 @@ out, err = Console(soft_wrap=False, highlight=False), Console(stderr=True, highl
 
 Folder = Annotated[Path, typer.Argument(help="The corpus folder, such as dataset_builders/skin.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(metadata.version("mmdata-corpus"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """A folder of raw pictures and records becomes a validated, versioned, annotated Hugging Face dataset."""
 
 
 @app.command()
@@ -253,6 +268,8 @@ def fix(
     budget: Annotated[
         float | None, typer.Option(min=0, help="For --rewrite: US dollars, earlier ones included.")
     ] = None,
+    row: Annotated[str | None, typer.Option(help="With --prompt and --text: put a person's text in place.")] = None,
+    text: Annotated[str | None, typer.Option(help="With --row: the text.")] = None,
     show: Annotated[int, typer.Option(min=0, help="Edits shown; all are counted.")] = 20,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")] = False,
     as_json: AsJson = False,
@@ -262,6 +279,14 @@ def fix(
     from .fixing.rewriting import Rewriter
     from .verbs import fix as verb
 
+    if (row is None) != (text is None) or (row is not None and prompt is None):
+        raise typer.BadParameter("--row, --text and --prompt go together")
+    if (model or budget is not None) and not rewrite:
+        raise typer.BadParameter("--model and --budget are for --rewrite")
+    if row is not None and text is not None and prompt is not None:
+        verb.set_answer(folder, prompt, row, text)
+        out.print(f"{row}: written, by a person.", markup=False)
+        return
     with Terminal(err) as progress:
         if suggest:
             added = verb.suggest(folder, prompt, progress=progress)
@@ -344,7 +369,7 @@ def prune(
     out.print(f"To be dropped: {', '.join(gone)}", markup=False)
     if not yes:
         typer.confirm("Drop them?", abort=True)
-    prune(folder, keep=keep)
+    out.print(f"Dropped {len(prune(folder, keep=keep))}; the newest {keep} stay.")
 
 
 def main() -> None:
@@ -357,6 +382,11 @@ def main() -> None:
     except MmdataError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `mmdata list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # Of a place that the user named: no rights, a read-only disk.
         print(f"error: {error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)

@@ -38,7 +38,7 @@ class Corpus:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).expanduser().absolute()
         self.name = self.folder.name
-        if not (self.folder / "builder.py").is_file():
+        if not _is_corpus(self.folder):
             choices = ", ".join(str(found) for found in corpora_in(self.folder, self.folder.parent, HOME))
             raise CorpusError(
                 f"{folder}: not a corpus folder (it has no builder.py). "
@@ -149,11 +149,16 @@ class Corpus:
         return total.hexdigest()
 
 
+def _is_corpus(folder: Path) -> bool:
+    """A package, such as mmdata itself, may have a builder.py too."""
+    return (folder / "builder.py").is_file() and not (folder / "__init__.py").exists()
+
+
 def corpora_in(*roots: Path) -> Iterator[Path]:
     """The corpus folders right below any of these folders, each once."""
     seen = set()
     for root in roots:
         for found in sorted(root.glob("*/builder.py")):
-            if found.parent.resolve() not in seen:
+            if found.parent.resolve() not in seen and _is_corpus(found.parent):
                 seen.add(found.parent.resolve())
                 yield found.parent

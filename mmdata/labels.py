@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,6 +42,14 @@ class LabelMap:
     @property
     def names(self) -> list[str]:
         return list(self.classes)
+
+    def named(self, said: str) -> str | None:
+        """The class that a person or a model means by a name or alias, in any case and spacing; None for neither."""
+        return self._loose.get(_plain(said))
+
+    @cached_property
+    def _loose(self) -> dict[str, str]:
+        return {_plain(spelling): self.names[index] for spelling, index in self._index.items()}
 
     def index(self, value: str) -> int:
         """The class index of a name or alias. Raises Reject("unknown label")."""
@@ -83,6 +92,10 @@ def _label_map(name: object, classes: object, path: Path) -> LabelMap:
         except ValidationError as error:
             raise CorpusError(f"{path}: {name}: {cls}: {explain(error)}") from None
     return LabelMap(name, entries, str(path))
+
+
+def _plain(text: str) -> str:
+    return " ".join(nfc(text).split()).lower()
 
 
 def nfc(text: str) -> str:

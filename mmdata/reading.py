@@ -83,7 +83,7 @@ class Release:
                             for batch in file.iter_batches(PICTURES, row_groups=[group], columns=[field]):
                                 column = batch.column(0)
                                 while row is not None and row.split == split and row.number < at + batch.num_rows:
-                                    yield row, column[row.number - at].as_py()["bytes"]
+                                    yield row, (column[row.number - at].as_py() or {"bytes": b""})["bytes"]
                                     row = next(wanted, None)
                                 at += batch.num_rows
                                 if row is None or row.split != split or row.number >= first + rows:

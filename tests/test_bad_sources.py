@@ -78,7 +78,7 @@ def test_stray_files_are_counted_by_folder(skin, source):
     put(source, f"{GOOD}/Thumbs.db", b"x")
     put(source, "readme.txt", b"x")
     build = mmdata.build(skin, source)
-    assert f"{GOOD}: 1 files that are no pictures" in said(build, "stray files")
+    assert f"{GOOD}: 1 files left out: Thumbs.db; only .png" in said(build, "stray files")
     assert "the top folder: 1 files" in said(build, "stray files")
 
 
@@ -196,3 +196,20 @@ def test_a_zip_that_is_cut_short_is_no_folder_but_a_bad_zip(skin, tmp_path):
     (tmp_path / "원본.zip").write_bytes(content[: len(content) // 2])
     with pytest.raises(SourceError, match=r"원본\.zip' is not a zip that can be opened: .*copy or download it again"):
         mmdata.build(skin, tmp_path / "원본.zip")
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_source_text_does_not_mean_here(skin, text):
+    with pytest.raises(BuildError, match="the source is empty text"):
+        mmdata.build(skin, text)
+
+
+def test_a_source_that_holds_the_corpus_is_refused(skin):
+    for holder in (skin, skin.parent):
+        with pytest.raises(BuildError, match="holds the corpus folder itself"):
+            mmdata.build(skin, holder)
+
+
+def test_a_server_that_is_not_there_is_no_empty_folder(skin):
+    with pytest.raises(SourceError, match="cannot be listed"):
+        mmdata.build(skin, "http://127.0.0.1:9/pictures")

@@ -61,6 +61,22 @@ class BatchServer:
         path = handler.path.split("?")[0]
         if path.endswith("/content"):
             self.reply(handler, self.files[path.split("/")[-2]])
+        elif "/files/" in path:
+            name = path.rsplit("/", 1)[-1]
+            known = {
+                "id": name,
+                "object": "file",
+                "purpose": "batch",
+                "bytes": 1,
+                "created_at": 0,
+                "filename": "x",
+                "status": "processed",
+            }
+            self.reply(
+                handler,
+                known if name in self.files else {"error": {"message": "No such File object"}},
+                200 if name in self.files else 404,
+            )
         else:
             self.reply(handler, {"object": "list", "data": self.batches, "has_more": False})
 
@@ -195,7 +211,7 @@ def test_an_output_in_another_order_with_doubles_and_strangers_joins_by_id(built
 
 def test_a_stop_between_upload_and_start_pays_for_nothing_twice(built, server):
     server.fail_create = True
-    with pytest.raises(AnnotationError, match=r"did not take a batch: .*no room.* run the same command again"):
+    with pytest.raises(AnnotationError, match=r"the Batch API at .*no room.* run the same command again"):
         run(built, server)
     server.fail_create = False
     # The start did reach the server, but we died before its answer.
@@ -245,3 +261,42 @@ def test_against_a_server_of_others(built, monkeypatch):
     finally:
         process.terminate()
         process.wait()
+
+
+def test_another_key_that_does_not_see_the_batch_sends_nothing_again(built, server):
+    run(built, server)
+    files, batches = dict(server.files), list(server.batches)
+    server.files.clear()
+    server.batches.clear()
+    with pytest.raises(
+        AnnotationError, match=r"file-0 was sent away, but is not known to this key at http://127.0.0.1"
+    ):
+        run(built, server)
+    server.files.update(files)
+    server.batches += batches
+    server.a_day_later()
+    assert run(built, server).states == {"ok": 36}
+    assert len(server.asked) == 36
+
+
+def test_answers_are_judged_by_the_prompt_as_it_was_sent(built, server):
+    run(built, server)
+    path = built / "prompts" / "describe.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("gpt-4o-mini", "gpt-4o"), encoding="utf-8")
+    server.a_day_later()
+    changed = run(built, server)
+    assert (changed.calls, changed.before.stale, changed.states) == (36, 36, {"sent": 36})
+    path.write_text(text, encoding="utf-8")
+    done = run(built, server)
+    assert (done.before.reused, done.states["ok"]) == (36, 36)
+    with reading(built) as store:
+        assert store is not None and {model for _, model, *_ in store.provenance("describe")} == {"gpt-4o-mini"}
+
+
+def test_a_refused_key_is_one_message_without_the_key(built, server):
+    refusal = {"error": {"message": "Incorrect API key provided: a key of no one"}}
+    server.post = lambda handler, body: server.reply(handler, refusal, 401)
+    with pytest.raises(AnnotationError, match=r"the Batch API at http://127.0.0.1.*Incorrect API key provided") as said:
+        run(built, server)
+    assert "a key of no one" not in str(said.value)

@@ -375,6 +375,7 @@ def test_only_good_answers_are_fixed(folder):
     release, prompt = opened(folder)
     row = next(release.rows(prompt.fields))
     with writing(folder) as store:
+        store.keep_prompt(prompt.sha256, prompt.id, prompt.model_dump_json())
         store.add(
             prompt.id, prompt.sha256, prompt.model, [Answer(key_of(prompt, row)[0], row.id, "refused", value="papule")]
         )

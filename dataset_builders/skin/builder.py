@@ -29,14 +29,14 @@ class Skin(CorpusBuilder):
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """Every picture in a TS_ or VS_ folder, with its label file if there is one."""
         counts: Counter[str] = Counter()
-        stray: Counter[str] = Counter()
+        stray: dict[str, list[str]] = {}
         label_files = {_key(file): file for file in listing.files() if _is_label_file(file)}
         for file in listing.files():
             folder = FOLDER.fullmatch(file.folder.rsplit("/", 1)[-1])
             if _is_label_file(file):
                 continue
             if not (folder and folder["what"] == "S" and file.name.lower().endswith(IMAGES)):
-                stray[file.folder] += 1
+                stray.setdefault(file.folder, []).append(file.name)
                 continue
             label, view, split = folder["label"], folder["view"] or "", SPLITS[folder["half"]]
             counts[f"{folder['half']}S_{self._name('label', label)}_{self._name('view', view)}"] += 1
@@ -50,12 +50,14 @@ class Skin(CorpusBuilder):
             yield Item(f"{split}/{label}/{view}/{file.stem}", split, files, data)
         if counts:
             yield from self._wrong_counts(counts)
-        for name, number in sorted(stray.items()):
+        for folder_name, names in sorted(stray.items()):
+            first = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
             yield Finding.warning(
                 "stray files",
-                f"{name or 'the top folder'}: {number} files that are no pictures of a TS_ or VS_ folder, left out",
-                [name],
-                number,
+                f"{folder_name or 'the top folder'}: {len(names)} files left out: {first}; only {', '.join(IMAGES)} in TS_ and "
+                "VS_ folders are read",
+                [folder_name],
+                len(names),
             )
         for name, number in Counter(file.folder for file in label_files.values()).items():
             yield Finding.warning(

@@ -16,6 +16,7 @@ import httpx2
 import openai
 
 from ..errors import AnnotationError
+from .client import INTERRUPTED
 from .limits import Limits
 from .money import Purse
 from .prompt import Prompt
@@ -140,6 +141,8 @@ class Asking:
 
     async def _ask(self, question: Question, me: "asyncio.Task[None]") -> Answer | None:
         """An answer to be kept; None when there is to be none now."""
+        if question.unsendable:
+            return Answer(question.key, question.row_id, "failed", "picture", raw=question.unsendable)
         tries = 0
         while not self.stopped:
             promise = await self._promised(question)
@@ -284,6 +287,8 @@ class Asking:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(0.25)
+            if INTERRUPTED.is_set() and not self.stopped:
+                self.stop("stopped by Ctrl-C; the same command goes on from here")
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.stop("the time is up (--minutes); the same command goes on from here")
             self.tick()

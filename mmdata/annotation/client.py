@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import openai
 
 Result = TypeVar("Result")
+INTERRUPTED = threading.Event()
+"""Set when a notebook's cell is interrupted: `Asking` looks at it several times a second."""
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
@@ -21,7 +24,14 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
     except RuntimeError:
         return asyncio.run(work)
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
+        result = thread.submit(asyncio.run, work)
+        try:
+            return result.result()
+        except KeyboardInterrupt:  # Signals reach the notebook's own thread only.
+            INTERRUPTED.set()
+            return result.result()
+        finally:
+            INTERRUPTED.clear()
 
 
 def client_for(base_url: str | None, connections: int) -> "openai.AsyncOpenAI":

@@ -96,6 +96,8 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
     makers = ok.group_by("made_by").len().sort("made_by")
     asked = list(store.provenance(prompt.id))
     by_model = [line for line in asked if line[2] == "model"] or asked
+    # None of its own: the answers were asked for under another id, in the same words.
+    first, last = (min(a[4] for a in by_model), max(a[5] for a in by_model)) if by_model else (0.0, 0.0)
     note = Annotated(
         column=prompt.id,
         prompt_sha256=prompt.sha256,
@@ -104,9 +106,9 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
         sha256=total.hexdigest(),
         rows=len(ok),
         made_by=dict(makers.iter_rows()),
-        first=_utc(min(line[4] for line in by_model)),
-        last=_utc(max(line[5] for line in by_model)),
-        cost=sum(line[6] for line in asked),
+        first=_utc(first),
+        last=_utc(last),
+        cost=store.spent(prompt.id) + store.spent(f"{prompt.id}.rewrite"),
     )
     return Column(prompt, feature, note, path, labels)
 

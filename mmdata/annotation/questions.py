@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..errors import AnnotationError
 from ..reading import Release, Row
 from .money import picture_tokens, text_tokens
 from .prompt import Prompt, Rendered
@@ -23,6 +22,8 @@ class Question(NamedTuple):
     """Of `POST /chat/completions`."""
     tokens_in: int
     """About."""
+    unsendable: str = ""
+    """Why the row cannot be asked; then there is no body."""
 
 
 def key_of(prompt: Prompt, row: Row) -> tuple[bytes, Rendered]:
@@ -47,21 +48,27 @@ def questions(
     for row, picture in pairs:
         key, rendered = key_of(prompt, row)
         size = None
-        if picture is not None and (tokens_in is None or prompt.max_side is not None):
-            picture, size = smaller(picture, prompt.max_side)
+        try:
+            if picture is not None and (tokens_in is None or prompt.max_side is not None):
+                picture, size = smaller(picture, prompt.max_side)
+            kind = media_type(picture) if picture is not None else ""
+        except (OSError, ValueError) as error:  # What Pillow says of damage that a header check let through.
+            yield Question(key, row.id, b"", 0, f"the picture of {row.place} cannot be sent: {error}")
+            continue
         tokens = tokens_in
         if tokens is None:
             tokens = text_tokens(rendered.system) + text_tokens(rendered.user) + 10
             tokens += picture_tokens(prompt.model, *size) if size else 0
-        yield Question(key, row.id, _body(head, rendered, picture), tokens)
+        yield Question(key, row.id, _body(head, rendered, picture, kind), tokens)
 
 
 def smaller(picture: bytes, max_side: int | None) -> tuple[bytes, tuple[int, int]]:
-    """The picture as it is, or as a JPEG of at most `max_side` pixels a side; with its (width, height)."""
+    """The picture as it is, or as a JPEG where it is larger than `max_side` pixels a side, or of a kind that no
+    server takes; with its (width, height)."""
     from PIL import Image, ImageOps
 
     image: Image.Image = Image.open(io.BytesIO(picture))
-    if max_side is None or max(image.size) <= max_side:
+    if max_side is None or (max(image.size) <= max_side and _kind(picture)):
         return picture, image.size
     image = ImageOps.exif_transpose(image).convert("RGB")
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
@@ -71,17 +78,18 @@ def smaller(picture: bytes, max_side: int | None) -> tuple[bytes, tuple[int, int
 
 
 def media_type(picture: bytes) -> str:
-    """Such as image/png. Raises AnnotationError for what no server takes."""
-    for magic, name in MAGIC.items():
-        if picture.startswith(magic):
-            return f"image/{name}"
-    raise AnnotationError(
-        f"a picture that begins with {picture[:8]!r} is of no kind that models take (PNG, JPEG, WebP, GIF): run with "
-        "--max-side 2048, which sends JPEG copies of larger ones, or convert the source"
-    )
+    """Such as image/png. Raises ValueError for what no server takes."""
+    kind = _kind(picture)
+    if not kind:
+        raise ValueError("it is no PNG, JPEG, WebP or GIF; --max-side 2048 sends a JPEG copy")
+    return f"image/{kind}"
 
 
-def _body(head: str, rendered: Rendered, picture: bytes | None) -> bytes:
+def _kind(picture: bytes) -> str:
+    return next((name for magic, name in MAGIC.items() if picture.startswith(magic)), "")
+
+
+def _body(head: str, rendered: Rendered, picture: bytes | None, kind: str) -> bytes:
     """JSON put together by hand: the picture is by far the most of it, and is copied once."""
     system = (
         json.dumps({"role": "system", "content": rendered.system}, ensure_ascii=False) + ", " if rendered.system else ""
@@ -92,7 +100,7 @@ def _body(head: str, rendered: Rendered, picture: bytes | None) -> bytes:
     return b"".join(
         (
             f'{head}, "messages": [{system}{{"role": "user", "content": [{{"type": "text", "text": {text}}}, '
-            f'{{"type": "image_url", "image_url": {{"url": "data:{media_type(picture)};base64,'.encode(),
+            f'{{"type": "image_url", "image_url": {{"url": "data:{kind};base64,'.encode(),
             base64.b64encode(picture),
             b'"}}]}]}',
         )

@@ -32,9 +32,10 @@ CREATE TABLE IF NOT EXISTS answers (
 );
 CREATE INDEX IF NOT EXISTS answers_key ON answers (key, seq);
 CREATE INDEX IF NOT EXISTS answers_row ON answers (prompt, row_id);
+CREATE INDEX IF NOT EXISTS answers_cost ON answers (prompt, cost);
 CREATE TABLE IF NOT EXISTS batches (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, batch TEXT NOT NULL, prompt TEXT NOT NULL,
-  state TEXT NOT NULL, requests INTEGER NOT NULL
+  state TEXT NOT NULL, requests INTEGER NOT NULL, prompt_sha256 TEXT NOT NULL, estimate REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS sent (key BLOB PRIMARY KEY, row_id TEXT NOT NULL, batch TEXT NOT NULL) WITHOUT ROWID;
 CREATE TRIGGER IF NOT EXISTS answers_stay BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers are only added'); END;
@@ -147,15 +148,10 @@ class Store:
             found.update(row_id for (row_id,) in self._db.execute(query, (prompt, *some)))
         return found
 
-    def attempts(self, key: bytes) -> int:
-        return int(
-            self._db.execute("SELECT COUNT(*) FROM answers WHERE key = ? AND made_by = 'model'", (key,)).fetchone()[0]
-        )
-
-    def spent(self, prompt: str | None = None) -> float:
-        """US dollars, all in all or under a prompt."""
-        query = "SELECT COALESCE(SUM(cost), 0) FROM answers WHERE ? IS NULL OR prompt = ?"
-        return float(self._db.execute(query, (prompt, prompt)).fetchone()[0])
+    def spent(self, prompt: str) -> float:
+        """US dollars that all answers under a prompt cost."""
+        query = "SELECT COALESCE(SUM(cost), 0) FROM answers WHERE prompt = ?"
+        return float(self._db.execute(query, (prompt,)).fetchone()[0])
 
     def usage(self, prompt: str, model: str) -> tuple[float, float] | None:
         """Mean tokens in and out of the newest 200 answers of a prompt and model; None before there are five."""
@@ -167,8 +163,8 @@ class Store:
         return (into, out) if count >= 5 else None
 
     def prompts(self) -> list[str]:
-        """Prompt ids that have answers, by name."""
-        return [id for (id,) in self._db.execute("SELECT DISTINCT prompt FROM answers ORDER BY 1")]
+        """Ids of the prompts that rows were asked under, by name."""
+        return [id for (id,) in self._db.execute("SELECT DISTINCT id FROM prompts ORDER BY 1")]
 
     def newest_prompt(self, id: str) -> str | None:
         """The content of the prompt that the model was last asked under this id."""
@@ -205,12 +201,13 @@ class Store:
 
     # The batch ledger: what was sent away, and which batch holds it.
 
-    def send(self, batch: str, prompt: str, rows: list[tuple[bytes, str]]) -> None:
-        """Note a batch and its (key, row id)s."""
+    def send(self, batch: str, prompt: str, prompt_sha256: str, rows: list[tuple[bytes, str]], estimate: float) -> None:
+        """Note a batch, its (key, row id)s, and about what it costs in US dollars."""
         with self._db:
             self._db.execute(
-                "INSERT INTO batches (at, batch, prompt, state, requests) VALUES (?, ?, ?, 'sent', ?)",
-                (time.time(), batch, prompt, len(rows)),
+                "INSERT INTO batches (at, batch, prompt, state, requests, prompt_sha256, estimate)"
+                " VALUES (?, ?, ?, 'sent', ?, ?, ?)",
+                (time.time(), batch, prompt, len(rows), prompt_sha256, estimate),
             )
             self._db.executemany("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", ((k, r, batch) for k, r in rows))
 
@@ -218,15 +215,17 @@ class Store:
         """Note how a batch ended; what it left unanswered may be sent again."""
         with self._db:
             self._db.execute(
-                "INSERT INTO batches (at, batch, prompt, state, requests) VALUES (?, ?, ?, ?, 0)",
+                "INSERT INTO batches (at, batch, prompt, state, requests, prompt_sha256, estimate) VALUES (?, ?, ?, ?, 0, '', 0)",
                 (time.time(), batch, prompt, state),
             )
             self._db.execute("DELETE FROM sent WHERE batch = ?", (batch,))
 
-    def open_batches(self, prompt: str) -> list[str]:
-        query = """SELECT batch FROM batches WHERE prompt = ? GROUP BY batch
-                   HAVING SUM(state = 'sent') > 0 AND SUM(state != 'sent') = 0 ORDER BY MIN(seq)"""
-        return [batch for (batch,) in self._db.execute(query, (prompt,))]
+    def open_batches(self, prompt: str) -> list[tuple[str, str, float]]:
+        """(batch, content of the prompt it asks, about what it costs) of each that is away."""
+        query = """SELECT batch, content, SUM(estimate) FROM batches JOIN prompts ON sha256 = prompt_sha256
+                   WHERE prompt = ? AND batch NOT IN (SELECT batch FROM batches WHERE state != 'sent')
+                   GROUP BY batch ORDER BY MIN(seq)"""
+        return list(self._db.execute(query, (prompt,)))
 
     def anything_sent(self) -> bool:
         """Whether any question is away in a batch."""

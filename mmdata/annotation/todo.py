@@ -121,14 +121,16 @@ def pending(release: Release, prompt: Prompt, todo: Todo, tokens_in: int | None 
 def states(todo: Todo, store: Store, retry: Collection[str]) -> Counter[str]:
     """Where the rows that were to be asked stand now: a status, "sent" or "waiting" → rows."""
     counts: Counter[str] = Counter()
-    for key, rows in todo.rows():
-        held = store.held(key)
-        if store.sent_row(key) is not None:
-            counts["sent"] += rows
-        elif held is None or _again(held.status, held.kind, retry):
-            counts["waiting"] += rows
-        else:
-            counts[held.status] += rows
+    rows, anything_sent = todo.rows(), store.anything_sent()
+    while some := dict(itertools.islice(rows, AT_ONCE)):
+        held = {key: (status, kind) for key, _, status, kind, *_ in store.newest_of(some)}
+        for key, number in some.items():
+            if anything_sent and store.sent_row(key) is not None:
+                counts["sent"] += number
+            elif key not in held or _again(*held[key], retry):
+                counts["waiting"] += number
+            else:
+                counts[held[key][0]] += number
     return counts
 
 

@@ -60,9 +60,17 @@ class Slice:
         return good.with_columns(plain=plain)
 
     def said(self, tag: str) -> pl.Series:
-        """What stands in the tag, for each of `texts`; null without the tag."""
+        """What stands in the tag, for each of `texts`; null without the tag.
+
+        An object says it in its field of that name; it then stands beside the first of its texts only.
+        """
         if tag not in self._said:
-            self._said[tag] = self.texts["text"].str.extract(f"(?s)<{tag}>(.*?)</{tag}>", 1).str.strip_chars()
+            if self.prompt.response_schema is None:
+                said = self.texts["text"].str.extract(f"(?s)<{tag}>(.*?)</{tag}>", 1)
+            else:
+                at = self.texts["at"]
+                said = self.rows["value"].str.json_path_match(f"$.{tag}").gather(at).set(~at.is_first_distinct(), None)
+            self._said[tag] = said.str.strip_chars()
         return self._said[tag]
 
     @cached_property

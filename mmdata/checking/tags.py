@@ -2,8 +2,6 @@
 
 import polars as pl
 
-from ..errors import Reject
-from ..labels import LabelMap
 from ..names import printable
 from .check import Check, Hits, at_texts, located, summed
 from .slices import Slice
@@ -14,6 +12,8 @@ def tag_missing(some: Slice) -> Hits:
     tags = some.prompt.wanted.tags
     if not tags:
         return Hits(could_not=["the prompt has no `wanted: tags:`"])
+    if some.prompt.response_schema is not None:
+        return Hits(could_not=["an object has the fields of its class, not tags"])
     parts = []
     for tag in tags:
         times = some.texts["text"].str.count_matches(f"<{tag}>", literal=True)
@@ -87,19 +87,7 @@ def classes_said(some: Slice, tag: str) -> dict[str, str]:
     field = some.prompt.wanted.tags[tag].field
     assert field
     # A million answers say a few different things: each is looked up once.
-    return {
-        word: cls for word in some.said(tag).drop_nulls().unique() if (cls := class_named(some.labels[field], word))
-    }
-
-
-def class_named(classes: LabelMap, word: str) -> str | None:
-    """The class of a name or alias, in any case; None for neither."""
-    for spelling in (word, word.casefold()):
-        try:
-            return classes.names[classes.index(spelling)]
-        except Reject:
-            continue
-    return None
+    return {word: cls for word in some.said(tag).drop_nulls().unique() if (cls := some.labels[field].named(word))}
 
 
 TAG_CHECKS = (

@@ -21,7 +21,7 @@ def missing(some: Slice) -> Hits:
 def failed(some: Slice) -> Hits:
     """Questions that ended in an error, and answers that do not fit the prompt's response class or were discarded."""
     return at_rows(
-        some, ["failed", "invalid", "discarded"], "{}. Ask again: `mmdata annotate --retry failed` or `invalid`"
+        some, ["failed", "invalid", "discarded"], "{}. Ask again: `mmdata annotate`, with --retry failed or invalid"
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ..fixing.wording import Wording
 from ..foreign import foreign_words as words_of
 from ..terms import Terms
 from .check import Answers, Hit, Hits, excerpt, in_field
@@ -64,10 +65,11 @@ def told(parts: list[Words], answers: Answers) -> Hits:
     for part in parts:
         times.update(part.times)
         rows.update(part.answers)
-    replaced = {word.casefold(): new for word, new in parts[0].terms.replace.items() if new}
+    wording = Wording(parts[0].terms)
     scripts, hits = ", ".join(parts[0].wanted), []
     for number, field, word, script, place in [line for part in parts for line in part.first][: answers.limit]:
-        new = replaced.get(word.casefold())
+        new = wording.replace(word)
+        new = "" if new == word else new
         then = (
             f"`mmdata fix` writes {new}" if new else "Put it into terms.yaml, under replace: or, if it may stay, keep:"
         )

@@ -74,7 +74,6 @@ class Rewriting:
     folder: Path
     left: Counter[str] = field(default_factory=Counter)
     """Why a sentence was left as it was → sentences."""
-    taken: int = 0
     cost: float = 0.0
     """US dollars of this run, as far as the price is known."""
     stopped: str = ""
@@ -154,7 +153,6 @@ class Rewriting:
                 self.left[why] += 1
             else:
                 table[sentence] = reply
-        self.taken += len(table)
         return table
 
     def _prompt(self) -> Prompt:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..annotation.prompt import Prompt
-from ..labels import LabelMap, nfc
+from ..labels import LabelMap
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,11 @@ class LabelTag:
     field: str
     none: str | None
     """What it says when the model cannot tell: no class, and no contradiction."""
-    classes: Mapping[str, str]
-    """Every spelling in lower case → class name."""
+    classes: LabelMap
 
     def class_of(self, said: str) -> str | None:
         """The class that the tag's text names, by any of its spellings; None for none."""
-        return self.classes.get(_plain(said))
+        return self.classes.named(said)
 
     def parts(self, text: str) -> list[tuple[int, int]]:
         """Where the text says it: from the end of the opening tag to the beginning of the closing one."""
@@ -51,12 +50,7 @@ def label_tags(prompt: Prompt, labels: Mapping[str, LabelMap]) -> list[LabelTag]
     made = []
     for tag, rule in prompt.wanted.tags.items():
         if rule.field and rule.field in labels:
-            classes = {
-                _plain(spelling): name
-                for name, entry in labels[rule.field].classes.items()
-                for spelling in (name, *entry.aliases)
-            }
-            made.append(LabelTag(tag, rule.field, rule.none, classes))
+            made.append(LabelTag(tag, rule.field, rule.none, labels[rule.field]))
     return made
 
 
@@ -68,7 +62,3 @@ def apart(text: str, tags: list[LabelTag], free: Callable[[str], str], label: Ca
         made += [free(text[at:start]), label(tag, text[start:end])]
         at = end
     return "".join((*made, free(text[at:])))
-
-
-def _plain(said: str) -> str:
-    return " ".join(nfc(said).split()).lower()

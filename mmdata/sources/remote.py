@@ -102,6 +102,8 @@ class FsspecSource:
     def list(self) -> Iterator[SourceFile | Finding]:
         try:
             found = self._fs.find(self._root, detail=True)
+            if not found:
+                self._fs.ls(self._root)  # `find` takes a server that is not there for an empty folder.
         except Exception as error:
             raise SourceError(f"source {shown(self.url)} cannot be listed: {first_line(error)}") from None
         root = self._root.rstrip("/") + "/"

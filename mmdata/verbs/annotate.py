@@ -149,11 +149,11 @@ def annotate(
         )
     done = Annotation(corpus.name, manifest.version, asked.id, asked.model)
     with writing(corpus.folder) as store, TemporaryDirectory(prefix="mmdata-") as scratch:
-        store.keep_prompt(asked.sha256, asked.id, asked.model_dump_json())
+        if not estimate:
+            store.keep_prompt(asked.sha256, asked.id, asked.model_dump_json())
         if batch and not estimate:
             progress.stage("collecting")
-            price = price_of(asked.model, corpus.folder)
-            run(_collect(store, asked, done, price, base_url))
+            run(_collect(store, asked.id, done, corpus.folder, base_url))
         with closing(Todo(Path(scratch) / "todo.sqlite")) as todo:
             progress.stage("comparing")
             compare(release, asked, store, todo, done.before, _chosen(release, sample, where), set(retry))
@@ -211,7 +211,7 @@ def _estimate(
     if measured or not calls:
         into, out = measured or (0.0, 0.0)
         return Estimate(calls, into, out, price, True, batch)
-    tokens = [q.tokens_in for q, _ in zip(pending, range(MEASURED), strict=False)]
+    tokens = [q.tokens_in for q, _ in zip(pending, range(MEASURED), strict=False) if not q.unsendable] or [0]
     limit = prompt.parameters.get("max_completion_tokens", prompt.parameters.get("max_tokens"))
     out = min(OUTPUT_TOKENS, limit) if isinstance(limit, int | float) else OUTPUT_TOKENS
     return Estimate(calls, sum(tokens) / len(tokens), out, price, False, batch)
@@ -241,25 +241,33 @@ async def _ask(
             done.cost = purse.spent - earlier if purse.price else None
 
 
-async def _collect(store: Store, prompt: Prompt, done: Annotation, price: Price | None, base_url: str | None) -> None:
-    earlier = store.spent(prompt.id)
+async def _collect(store: Store, prompt: str, done: Annotation, folder: Path, base_url: str | None) -> None:
+    earlier = store.spent(prompt)
     async with client_for(base_url, 4) as client:
-        done.calls, done.batches = await collect(client, store, prompt, price)
-    done.cost = store.spent(prompt.id) - earlier if price else None
+        done.calls, done.batches = await collect(client, store, prompt, folder)
+    done.cost = store.spent(prompt) - earlier
 
 
 async def _submit(
-    store: Store, prompt: Prompt, done: Annotation, purse: Purse, questions: Iterator[Question],
-    base_url: str | None, most_requests: int, most_mb: float,
-) -> None:  # fmt: skip
+    store: Store,
+    prompt: Prompt,
+    done: Annotation,
+    purse: Purse,
+    questions: Iterator[Question],
+    base_url: str | None,
+    most_requests: int,
+    most_mb: float,
+) -> None:
     assert done.estimate
-    if purse.budget is not None and purse.spent + (done.estimate.cost or 0.0) > purse.budget:
+    cost, away = done.estimate.cost or 0.0, sum(estimate for *_, estimate in store.open_batches(prompt.id))
+    if purse.budget is not None and purse.spent + away + cost > purse.budget:
         raise AnnotationError(
-            f"the batch would cost about ${done.estimate.cost:.2f}; with ${purse.spent:.2f} spent before, that is over the "
-            f"budget of ${purse.budget:g}. Send fewer rows (--sample, --where), or raise --budget"
+            f"the batch would cost about ${cost:.2f}; with ${purse.spent:.2f} spent and ${away:.2f} on its way, that is over "
+            f"the budget of ${purse.budget:g}. Send fewer rows (--sample, --where), or raise --budget"
         )
     async with client_for(base_url, 4) as client:
         sent = await submit(
-            client, store, prompt, questions, most_requests=most_requests, most_bytes=int(most_mb * 1e6)
-        )
+            client, store, prompt, questions, most_requests=most_requests, most_bytes=int(most_mb * 1e6),
+            cost=cost / max(1, done.estimate.calls),
+        )  # fmt: skip
     done.batches += [f"{batch}: sent" for batch in sent]

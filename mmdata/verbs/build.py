@@ -89,7 +89,14 @@ def build(
         if not sample:
             raise BuildError(f"{corpus.name}: which source? Give a folder, a .zip or a URL with --source")
         source = corpus.folder / "tiny"
+    if not str(source).strip():
+        raise BuildError(f"{corpus.name}: the source is empty text; give a folder, a .zip or a URL with --source")
     opened, releases = open_source(source), Releases(corpus)
+    if "://" not in opened.url and corpus.folder.resolve().is_relative_to(Path(opened.url).resolve()):
+        raise BuildError(
+            f"{corpus.name}: the source {opened.url} holds the corpus folder itself, releases and all; give the folder of raw "
+            "files"
+        )
     with (
         explained(corpus.folder),
         releases.writing() as work,

@@ -13,7 +13,7 @@ import polars as pl
 from ..annotation.joined import annotations, as_asked
 from ..annotation.prompt import Prompt, prompts_in, read_prompt
 from ..annotation.store import Answer, Store, reading, writing
-from ..checking.run import report_of
+from ..checking.run import label_maps, report_of
 from ..checking.texts import TEXT_CHECKS
 from ..corpus import Corpus
 from ..errors import AnnotationError, CorpusError
@@ -94,7 +94,7 @@ def fix(
         for asked in _chosen(corpus, release, store, prompt):
             assert store
             done.prompts.append(asked.id)
-            rules = Rules(asked, wording, label_tags(asked, corpus.labels) if "labels" in parts else [])
+            rules = Rules(asked, wording, label_tags(asked, label_maps(corpus, release)) if "labels" in parts else [])
             rewriting = _rewriting(rewrite, rules, terms, store, release, corpus.folder) if rewrite else None
             flagged = _flagged(corpus, release, store, asked.id, reannotate, progress) if reannotate else set()
             edits = _edits(rules, rewriting, release, store, on_contradiction, flagged, done, progress)
@@ -166,7 +166,9 @@ def set_answer(folder: str | Path, prompt: str, row_id: str, text: str) -> None:
             )
             raise AnnotationError(f"row {row_id!r}: {why}")
         answer = Answer(row["key"][0], row_id, "ok", value=text, made_by="person", edits=row["seq"][0])
-        store.add(asked.id, as_asked(asked, store).sha256, asked.model, [answer])
+        kept_as = as_asked(asked, store)
+        store.keep_prompt(kept_as.sha256, kept_as.id, kept_as.model_dump_json())
+        store.add(asked.id, kept_as.sha256, asked.model, [answer])
 
 
 def _newest(corpus: Corpus) -> Release:
@@ -193,7 +195,9 @@ def _rewriting(
     rewriter: Rewriter, rules: Rules, terms: Terms, store: Store, release: Release, folder: Path
 ) -> Rewriting:
     _scripts(rules.prompt)
-    tags = label_tags(rules.prompt, Corpus(folder).labels)  # Whatever rules are used: a label is no sentence.
+    tags = label_tags(
+        rules.prompt, label_maps(Corpus(folder), release)
+    )  # Whatever rules are used: a label is no sentence.
     return Rewriting(rewriter, rules.prompt, tags, rules.wording, terms, store, release, folder)
 
 
@@ -221,7 +225,7 @@ def _edits(
     release: Release,
     store: Store,
     on_contradiction: OnContradiction,
-    flagged: set[str],
+    flagged: set[bytes],
     done: Fixes,
     progress: Progress,
 ) -> Iterator[Edit]:
@@ -234,7 +238,7 @@ def _edits(
     for start in range(0, len(held), SLICE):
         progress.rows(start, len(held), f"{done.changes:,} changes")
         some = held.slice(start, SLICE)
-        for line in some.filter(pl.col("id").is_in(flagged)).to_dicts():
+        for line in some.filter(pl.col("key").is_in(flagged)).to_dicts():
             if line["key"] not in discarded:
                 discarded.add(line["key"])
                 done.discarded += 1
@@ -252,7 +256,8 @@ def _edits(
                     done.discarded += 1
                     yield Edit(rules.prompt.id, line["id"], line["key"], line["seq"], line["value"], line["value"],
                                status="discarded", kind=KINDS[on_contradiction])  # fmt: skip
-        open_ = [n for n, line in enumerate(lines) if line["key"] not in discarded | edited]
+        closed = discarded | edited
+        open_ = [n for n, line in enumerate(lines) if line["key"] not in closed]
         after = {n: fixed[n].value for n in open_}
         if rewriting:
             after = dict(
@@ -275,11 +280,13 @@ def _edits(
 
 def _flagged(
     corpus: Corpus, release: Release, store: Store, prompt: str, checks: Collection[str], progress: Progress
-) -> set[str]:
-    """Ids of the rows in whose answers one of the checks finds a fault."""
+) -> set[bytes]:
+    """Keys of the answers in which one of the checks finds a fault."""
     rows = sum(release.manifest.splits.values())
     report = report_of(corpus, release, store, [prompt], False, rows, progress)
-    return {fault.row_id for fault in report.faults if fault.check in checks and fault.row_id}
+    rows_flagged = {fault.row_id for fault in report.faults if fault.check in checks and fault.row_id}
+    found = annotations(release, read_prompt(corpus.folder, prompt, release.kinds), store)
+    return set(found.filter(pl.col("id").is_in(rows_flagged))["key"])
 
 
 def _write(store: Store, asked: Prompt, edits: list[Edit], rewriter: Rewriter | None) -> None:
