@@ -118,6 +118,9 @@ def annotate(
     from .annotation import screen
     from .verbs.annotate import annotate
 
+    # From here on cycles are garbage again: those of a request hold its picture.
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
     with Terminal(err) as progress:
         done = annotate(
             folder, prompt, base_url=base_url, estimate=estimate, budget=budget, sample=sample, where=where,
