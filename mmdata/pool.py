@@ -108,10 +108,13 @@ def _without_main() -> Iterator[None]:
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    # Inherited: Ctrl-C is the parent's business, from the children's first import on.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:  # Inherited: Ctrl-C is the parent's business, from the children's first import on.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # Not the main thread.
+        before = None
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
         sys.modules["__main__"] = main

@@ -115,12 +115,15 @@ def test_keys_set_after_the_first_build_reach_the_workers(skin, monkeypatch):
     assert not mmdata.build(skin, skin / "tiny").created
 
 
-def test_ctrl_c_says_so_and_leaves_the_releases(skin, many):
+@pytest.mark.parametrize(("when", "wait"), [("*", 0.0), ("*", 0.3), ("*", 0.6), ("*/*.parquet", 0.0)])
+def test_ctrl_c_says_so_and_leaves_the_releases(skin, many, when, wait):
+    """While workers are being started, too: what they import then must not answer with a traceback."""
     mmdata.build(skin, skin / "tiny")
     process = subprocess.Popen(command(skin, many), stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 30
-    while not list(skin.glob(".staging/*/*.parquet")) and time.monotonic() < deadline:
+    while not list(skin.glob(f".staging/{when}")) and time.monotonic() < deadline:
         time.sleep(0.005)
+    time.sleep(wait)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
