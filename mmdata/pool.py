@@ -28,7 +28,7 @@ def cores() -> int:
 def warm_up() -> None:
     """Begin to import what workers need, while the caller goes on."""
     get_context("forkserver").set_forkserver_preload(["mmdata.shards"])
-    with _without_main():
+    with _without_main(), _deaf_to_ctrl_c():
         forkserver.ensure_running()
 
 
@@ -108,13 +108,24 @@ def _without_main() -> Iterator[None]:
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    try:  # Inherited: Ctrl-C is the parent's business, from the children's first import on.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # Not the main thread.
-        before = None
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started in here ignores Ctrl-C, from its first import on: that is the parent's business.
+
+    Short: a Ctrl-C in this moment is lost.
+    """
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # Not the main thread, which alone may do this.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
