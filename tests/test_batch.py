@@ -291,7 +291,8 @@ def test_answers_are_judged_by_the_prompt_as_it_was_sent(built, server):
     done = run(built, server)
     assert (done.before.reused, done.states["ok"]) == (36, 36)
     with reading(built) as store:
-        assert store is not None and {model for _, model, *_ in store.provenance("describe")} == {"gpt-4o-mini"}
+        assert store is not None
+        assert store._db.execute("SELECT DISTINCT model FROM answers").fetchall() == [("gpt-4o-mini",)]
 
 
 def test_a_refused_key_is_one_message_without_the_key(built, server):

@@ -94,10 +94,7 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
     # A dict in a feature's place is a struct.
     feature: Any = datasets.Value("string") if schema is None else dict(features_of(schema, labels))
     makers = ok.group_by("made_by").len().sort("made_by")
-    asked = list(store.provenance(prompt.id))
-    by_model = [line for line in asked if line[2] == "model"] or asked
-    # None of its own: the answers were asked for under another id, in the same words.
-    first, last = (min(a[4] for a in by_model), max(a[5] for a in by_model)) if by_model else (0.0, 0.0)
+    first, last = store.asked_when(ok["key"])
     note = Annotated(
         column=prompt.id,
         prompt_sha256=prompt.sha256,

@@ -191,13 +191,15 @@ class Store:
         row = self._db.execute("SELECT value FROM answers WHERE seq = ?", (seq,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
-    def provenance(self, prompt: str) -> Iterator[tuple[str, str, str, int, float, float, float]]:
-        """(prompt sha256, model, made by, answers, first, last, cost) of a prompt; times in Unix seconds."""
-        yield from self._db.execute(
-            """SELECT prompt_sha256, model, made_by, COUNT(*), MIN(at), MAX(at), COALESCE(SUM(cost), 0)
-               FROM answers WHERE prompt = ? GROUP BY 1, 2, 3 ORDER BY MIN(at)""",
-            (prompt,),
-        )
+    def asked_when(self, keys: Iterable[bytes]) -> tuple[float, float]:
+        """When a model was first and last asked any of some questions that have answers, in Unix seconds."""
+        times: list[float] = []
+        asked = iter(set(keys))
+        while some := list(itertools.islice(asked, 500)):
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT MIN(at), MAX(at) FROM answers WHERE key IN ({marks}) AND edits IS NULL"  # noqa: S608
+            times += [at for at in self._db.execute(query, some).fetchone() if at is not None]
+        return min(times), max(times)
 
     # The batch ledger: what was sent away, and which batch holds it.
 
