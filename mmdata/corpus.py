@@ -5,7 +5,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -87,6 +87,22 @@ class Corpus:
     def labels(self) -> dict[str, LabelMap]:
         path = self.folder / "labels.yaml"
         return read_label_maps(path) if path.exists() else {}
+
+    def label_maps(self, fields: Iterable[str] | None = None) -> dict[str, LabelMap]:
+        """Label field → its map: the one that its marker names, else that of its own name.
+
+        Args:
+            fields: of a release, which may have other ones than the schema; by default the schema's. One
+                without a map is left out.
+        """
+        from mmdata.schemas import Label
+
+        marked = self.schema.marked(Label)
+        maps = {
+            name: self.labels.get((marked[name].map if name in marked else None) or name)
+            for name in (marked if fields is None else fields)
+        }
+        return {name: found for name, found in maps.items() if found is not None}
 
     @cached_property
     def features(self) -> "datasets.Features":

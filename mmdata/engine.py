@@ -69,7 +69,7 @@ class Engine:
             raise BuildError(
                 f"{shown(self.source.url)}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
             )
-        classes = {name: self.corpus.labels[m.map or name].names for name, m in self._label_fields().items()}
+        classes = {name: labels.names for name, labels in self.corpus.label_maps().items()}
         findings += check_rows(plan.db, self.corpus.schema, classes)
         self.progress.stage("publishing")
         return self._manifest(version, plan, listing, written, findings, classes)
@@ -158,11 +158,6 @@ class Engine:
             findings=findings,
         )
         return made.model_copy(update={"build": sha256(made.content().encode()).hexdigest()})
-
-    def _label_fields(self) -> dict[str, Any]:
-        from mmdata.schemas import Label
-
-        return self.corpus.schema.marked(Label)
 
 
 def require_room(folder: Path, work: Path, size: int) -> None:

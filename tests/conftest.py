@@ -1,6 +1,7 @@
 """No Hub, no bars, and a cache that goes with the run; a corpus and a source to build."""
 
 import os
+import shutil
 import tempfile
 
 _cache = tempfile.TemporaryDirectory(prefix="mmdata-tests-", ignore_cleanup_errors=True)
@@ -32,3 +33,16 @@ def source(tmp_path):
         put(root, f"{GOOD}/good_{number}.png", encoded(photo(number)))
         put(root, f"Validation/images/VS_정상_측면/good_{number}.png", encoded(photo(f"v{number}")))
     return root
+
+
+@pytest.fixture(scope="session")
+def _built_once(tmp_path_factory):
+    folder = mmdata.new("skin", tmp_path_factory.mktemp("한 번") / "내 말뭉치", like="skin")
+    mmdata.build(folder, folder / "tiny")
+    return folder
+
+
+@pytest.fixture
+def built_skin(_built_once, tmp_path):
+    """The tiny corpus, built as 1.0.0: a copy of its own for each test."""
+    return shutil.copytree(_built_once, tmp_path / "내 말뭉치" / "skin")

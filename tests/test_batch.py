@@ -135,9 +135,8 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def built(skin):
-    mmdata.build(skin, skin / "tiny")
-    return skin
+def built(built_skin):
+    return built_skin
 
 
 def run(folder, server, **more):

@@ -22,7 +22,7 @@ from mmdata.checking.check import Check, Hits
 from mmdata.checking.pictures import PICTURE_CHECKS, measure
 from mmdata.checking.report import Report
 from mmdata.checking.rows import ROW_CHECKS, Whole
-from mmdata.checking.run import CHECKS, DISAGREEMENT, check_texts, label_maps
+from mmdata.checking.run import CHECKS, DISAGREEMENT, check_texts
 from mmdata.checking.screen import as_screen
 from mmdata.checking.slices import Slice, free_texts, slices
 from mmdata.checking.texts import TEXT_CHECKS
@@ -411,7 +411,7 @@ def test_slices_read_as_the_joined_annotations(release):
     prompt = read_prompt(release, "caption", there.kinds)
     with Store(path_of(release), readonly=True) as store:
         joined = annotations(there, prompt, store, ["label"])
-        parts = list(slices(there, prompt, store, label_maps(Corpus(release), there), Terms(), 10, size=5))
+        parts = list(slices(there, prompt, store, Corpus(release).label_maps(there.classes), Terms(), 10, size=5))
     assert [len(part.rows) for part in parts] == [5, 5, 5, 5, 4]
     mine = pl.concat([part.rows for part in parts])
     columns = ["label", "seq", "status", "kind", "value"]

@@ -25,17 +25,9 @@ from mmdata.releases import Releases
 from mmdata.verbs.release import as_json, as_screen, release
 
 
-@pytest.fixture(scope="module")
-def once(tmp_path_factory):
-    skin = mmdata.new("skin", tmp_path_factory.mktemp("한 번") / "내 말뭉치", like="skin")
-    mmdata.build(skin, skin / "tiny")
-    return skin
-
-
 @pytest.fixture
-def skin(once, tmp_path):
-    """The tiny corpus, built as 1.0.0."""
-    return shutil.copytree(once, tmp_path / "내 말뭉치" / "skin")
+def skin(built_skin):
+    return built_skin
 
 
 def without(row, *fields):

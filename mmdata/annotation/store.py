@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from ..errors import AnnotationError
 from ..lock import locked
@@ -140,13 +140,8 @@ class Store:
 
     def asked_before(self, prompt: str, row_ids: Iterable[str]) -> set[str]:
         """Which of some rows were asked under this prompt, however they then read."""
-        found: set[str] = set()
-        ids = iter(row_ids)
-        while some := list(itertools.islice(ids, 500)):
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT row_id FROM answers WHERE prompt = ? AND row_id IN ({marks})"  # noqa: S608
-            found.update(row_id for (row_id,) in self._db.execute(query, (prompt, *some)))
-        return found
+        query = "SELECT row_id FROM answers WHERE prompt = ? AND row_id IN ({})"
+        return {row_id for (row_id,) in self._looked_up(query, row_ids, prompt)}
 
     def spent(self, prompt: str) -> float:
         """US dollars that all answers under a prompt cost."""
@@ -177,14 +172,9 @@ class Store:
 
     def newest_of(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, int, str, str, str | None, str]]:
         """(key, seq, status, kind, value, made by) of what holds now for each of some questions that has anything."""
-        asked = iter(set(keys))
-        while some := list(itertools.islice(asked, 500)):  # SQLite takes 999 parameters, the oldest that we meet.
-            marks = ", ".join("?" * len(some))
-            yield from self._db.execute(
-                f"""SELECT key, seq, status, kind, value, made_by FROM answers WHERE seq IN
-                    (SELECT MAX(seq) FROM answers WHERE key IN ({marks}) GROUP BY key)""",  # noqa: S608
-                some,
-            )
+        query = """SELECT key, seq, status, kind, value, made_by FROM answers WHERE seq IN
+                   (SELECT MAX(seq) FROM answers WHERE key IN ({}) GROUP BY key)"""
+        return self._looked_up(query, set(keys))
 
     def value(self, seq: int) -> str | None:
         """The value of one row of the store."""
@@ -193,13 +183,15 @@ class Store:
 
     def asked_when(self, keys: Iterable[bytes]) -> tuple[float, float]:
         """When a model was first and last asked any of some questions that have answers, in Unix seconds."""
-        times: list[float] = []
-        asked = iter(set(keys))
-        while some := list(itertools.islice(asked, 500)):
-            marks = ", ".join("?" * len(some))
-            query = f"SELECT MIN(at), MAX(at) FROM answers WHERE key IN ({marks}) AND edits IS NULL"  # noqa: S608
-            times += [at for at in self._db.execute(query, some).fetchone() if at is not None]
+        query = "SELECT MIN(at), MAX(at) FROM answers WHERE key IN ({}) AND edits IS NULL"
+        times = [at for both in self._looked_up(query, set(keys)) for at in both if at is not None]
         return min(times), max(times)
+
+    def _looked_up(self, query: str, values: Iterable[Any], *first: Any) -> Iterator[Any]:
+        """What a query gives for some hundred of the values at a time, which stand for its {}, after `first`."""
+        left = iter(values)
+        while some := list(itertools.islice(left, 500)):  # SQLite takes 999 parameters, the oldest that we meet.
+            yield from self._db.execute(query.format(", ".join("?" * len(some))), (*first, *some))
 
     # The batch ledger: what was sent away, and which batch holds it.
 

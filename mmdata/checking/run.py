@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mmdata.schemas import Label
-
 from ..annotation.prompt import Prompt, prompts_in, read_prompt
 from ..annotation.store import Store
 from ..corpus import Corpus
@@ -39,7 +37,7 @@ def report_of(
     counts: dict[str, dict[str, int]] = {}
     said: list[Said] = []
     notes: list[str] = []
-    labels = label_maps(corpus, release)
+    labels = corpus.label_maps(release.classes)
     for name in prompts if prompts is not None else prompts_in(corpus.folder):
         prompt = read_prompt(corpus.folder, name, release.kinds)
         if prompts is None and (store is None or name not in store.prompts()):
@@ -95,13 +93,6 @@ def check_texts(
         made[check] = check.sum_up(parts, answers) if check.sum_up and parts else summed(parts, limit)
         parts.clear()
     return made
-
-
-def label_maps(corpus: Corpus, release: Release) -> dict[str, LabelMap]:
-    """Label field of the release → its classes and aliases."""
-    marked = corpus.schema.marked(Label)
-    maps = {name: corpus.labels.get((marked[name].map if name in marked else None) or name) for name in release.classes}
-    return {name: found for name, found in maps.items() if found is not None}
 
 
 def answers_of(

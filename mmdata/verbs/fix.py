@@ -13,7 +13,7 @@ import polars as pl
 from ..annotation.joined import annotations, as_asked
 from ..annotation.prompt import Prompt, prompts_in, read_prompt
 from ..annotation.store import Answer, Store, reading, writing
-from ..checking.run import label_maps, report_of
+from ..checking.run import report_of
 from ..checking.texts import TEXT_CHECKS
 from ..corpus import Corpus
 from ..errors import AnnotationError, CorpusError
@@ -94,7 +94,9 @@ def fix(
         for asked in _chosen(corpus, release, store, prompt):
             assert store
             done.prompts.append(asked.id)
-            rules = Rules(asked, wording, label_tags(asked, label_maps(corpus, release)) if "labels" in parts else [])
+            rules = Rules(
+                asked, wording, label_tags(asked, corpus.label_maps(release.classes)) if "labels" in parts else []
+            )
             rewriting = _rewriting(rewrite, rules, terms, store, release, corpus.folder) if rewrite else None
             flagged = _flagged(corpus, release, store, asked.id, reannotate, progress) if reannotate else set()
             edits = _edits(rules, rewriting, release, store, on_contradiction, flagged, done, progress)
@@ -196,7 +198,7 @@ def _rewriting(
 ) -> Rewriting:
     _scripts(rules.prompt)
     tags = label_tags(
-        rules.prompt, label_maps(Corpus(folder), release)
+        rules.prompt, Corpus(folder).label_maps(release.classes)
     )  # Whatever rules are used: a label is no sentence.
     return Rewriting(rewriter, rules.prompt, tags, rules.wording, terms, store, release, folder)
 
