@@ -19,6 +19,7 @@ LONG = {
     "mmdata/cli.py": "the arguments of ten verbs, and nothing else",
     "mmdata/annotation/asking.py": "one state machine: what a reply means for its row, for all rows, and for the run",
     "tests/test_annotate.py": "one counting server, all that may become of a run",
+    "tests/test_batch.py": "one batch server, all that may become of a batch",
     "tests/test_checks.py": "a good and a bad row for each of 36 checks",
     "tests/test_faulty_servers.py": "a test for each fault of a server",
     "tests/test_fix.py": "one store, all that may become of an answer",

@@ -94,10 +94,13 @@ def fix(
         for asked in _chosen(corpus, release, store, prompt):
             assert store
             done.prompts.append(asked.id)
-            rules = Rules(
-                asked, wording, label_tags(asked, corpus.label_maps(release.classes)) if "labels" in parts else []
-            )
-            rewriting = _rewriting(rewrite, rules, terms, store, release, corpus.folder) if rewrite else None
+            tags = label_tags(asked, corpus.label_maps(release.classes))
+            rules = Rules(asked, wording, tags if "labels" in parts else [])
+            rewriting = None
+            if rewrite:
+                _scripts(asked)
+                # All tags, whatever rules are used: a label is no sentence.
+                rewriting = Rewriting(rewrite, asked, tags, wording, terms, store, release, corpus.folder)
             flagged = _flagged(corpus, release, store, asked.id, reannotate, progress) if reannotate else set()
             edits = _edits(rules, rewriting, release, store, on_contradiction, flagged, done, progress)
             kept_as = as_asked(asked, store)
@@ -191,16 +194,6 @@ def _chosen(corpus: Corpus, release: Release, store: Store | None, name: str | N
             "Run `mmdata annotate` first"
         )
     return chosen
-
-
-def _rewriting(
-    rewriter: Rewriter, rules: Rules, terms: Terms, store: Store, release: Release, folder: Path
-) -> Rewriting:
-    _scripts(rules.prompt)
-    tags = label_tags(
-        rules.prompt, Corpus(folder).label_maps(release.classes)
-    )  # Whatever rules are used: a label is no sentence.
-    return Rewriting(rewriter, rules.prompt, tags, rules.wording, terms, store, release, folder)
 
 
 def _scripts(prompt: Prompt) -> list[str]:
