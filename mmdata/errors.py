@@ -6,7 +6,8 @@ MmdataError            anything a person can put right; the CLI prints it withou
 │   └── FileProblem    one file of it cannot be read; its row is rejected, the build goes on
 ├── AnnotationError    asking a model, or the store of its answers
 ├── BuildError         the build cannot make a release: nothing to build, disk full, workers killed
-└── ReleaseError       the release folder: another writer, missing version, damaged files
+├── ReleaseError       the release folder: another writer, missing version, damaged files
+└── HubError           the Hub: what may not be published, what it refuses, what it does not hold
 Reject                 not an error: one row is refused, with the reason that rejected.jsonl keeps
 """
 
@@ -39,6 +40,10 @@ class BuildError(MmdataError):
 
 class ReleaseError(MmdataError):
     """A release cannot be written, found or trusted."""
+
+
+class HubError(MmdataError):
+    """A version cannot be published or fetched."""
 
 
 class Reject(Exception):

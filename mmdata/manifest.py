@@ -39,7 +39,7 @@ class Annotated(_Strict):
 
     column: str
     prompt_sha256: str
-    """Of the prompt as it is now; a row has an answer to it, or null."""
+    """Of the prompt as it was asked; a row has an answer to it, or null."""
     model: str
     parameters: dict[str, Any]
     sha256: str
@@ -47,12 +47,21 @@ class Annotated(_Strict):
     rows: int
     """Rows that have an answer."""
     made_by: dict[str, int]
-    """model, rule or person → rows whose text they wrote last."""
+    """model, rule, person or published → rows whose text they wrote last."""
     first: str
     last: str
     """When the model was asked, UTC."""
     cost: float
     """US dollars that all answers under the prompt cost."""
+    prompt: dict[str, Any] = {}
+    """All that was asked with: the prompt's file as it was then. Empty in releases of before it was kept."""
+
+
+class Whole(_Strict):
+    """Of a version published without pictures: the release that it was taken from."""
+
+    features: list[dict[str, Any]]
+    files: list[ShardFile]
 
 
 class Manifest(_Strict):
@@ -84,6 +93,8 @@ class Manifest(_Strict):
     """Digest of what was built (`content`); the same for all releases that only add annotations to one build."""
     annotations: list[Annotated] = []
     findings: list[Finding]
+    whole: Whole | None = None
+    """Set where this is only the ids, hashes, labels and answers of a release."""
 
     @property
     def splits(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ from ..labels import LabelMap
 from ..manifest import Annotated
 from ..reading import Release
 from ..strict import explain
-from .joined import annotations
+from .joined import annotations, as_asked
 from .prompt import Prompt
 from .store import Store
 
@@ -77,6 +77,7 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
         ReleaseError: not one row has an answer to the prompt as it now reads.
         CorpusError: the response class has a field that no column can hold.
     """
+    prompt = as_asked(prompt, store)
     found = annotations(release, prompt, store)
     ok = found.filter(pl.col("status") == "ok")
     if ok.is_empty():
@@ -106,6 +107,7 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
         first=_utc(first),
         last=_utc(last),
         cost=store.spent(prompt.id) + store.spent(f"{prompt.id}.rewrite"),
+        prompt=prompt.model_dump(mode="json"),
     )
     return Column(prompt, feature, note, path, labels)
 

@@ -19,7 +19,8 @@ from ..lock import locked
 
 Status = Literal["ok", "refused", "empty", "truncated", "invalid", "failed", "discarded"]
 STATUSES: tuple[Status, ...] = ("ok", "refused", "empty", "truncated", "invalid", "failed", "discarded")
-By = Literal["model", "rule", "person"]
+By = Literal["model", "rule", "person", "published"]
+"""published: taken from the column of a release, made by another store."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS prompts (sha256 TEXT PRIMARY KEY, id TEXT NOT NULL, content TEXT NOT NULL) WITHOUT ROWID;
