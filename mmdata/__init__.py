@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from .listing import Listing
     from .sources import SourceFile
     from .verbs.annotate import annotate
+    from .verbs.attach import attach
     from .verbs.build import build
+    from .verbs.card import card
     from .verbs.check import check
     from .verbs.demo import demo
     from .verbs.diff import diff
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from .verbs.new import new
     from .verbs.overview import overview
     from .verbs.prune import prune
+    from .verbs.pull import pull
+    from .verbs.push import push
     from .verbs.release import release
 
 _HOME = {
@@ -35,7 +39,9 @@ _HOME = {
     "Reject": "errors",
     "SourceFile": "sources",
     "annotate": "verbs.annotate",
+    "attach": "verbs.attach",
     "build": "verbs.build",
+    "card": "verbs.card",
     "check": "verbs.check",
     "demo": "verbs.demo",
     "diff": "verbs.diff",
@@ -43,6 +49,8 @@ _HOME = {
     "new": "verbs.new",
     "overview": "verbs.overview",
     "prune": "verbs.prune",
+    "pull": "verbs.pull",
+    "push": "verbs.push",
     "release": "verbs.release",
 }
 
@@ -56,7 +64,9 @@ __all__ = [
     "Reject",
     "SourceFile",
     "annotate",
+    "attach",
     "build",
+    "card",
     "check",
     "demo",
     "diff",
@@ -64,6 +74,8 @@ __all__ = [
     "new",
     "overview",
     "prune",
+    "pull",
+    "push",
     "release",
 ]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from .errors import MmdataError
 from .progress import Terminal
@@ -23,6 +23,7 @@ app = typer.Typer(
 out, err = Console(soft_wrap=False, highlight=False), Console(stderr=True, highlight=False)
 
 Folder = Annotated[Path, typer.Argument(help="The corpus folder, such as dataset_builders/skin.", show_default=False)]
+Repo = Annotated[str, typer.Option(help="The repository on the Hub, such as my-team/skin.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")]
 
 
@@ -357,6 +358,85 @@ def diff(
 
 
 @app.command()
+def push(
+    folder: Folder,
+    repo: Repo,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private, if it is made.")] = False,
+    annotations_only: Annotated[
+        bool, typer.Option("--annotations-only", help="Publish ids, hashes, labels and answers, but no pictures.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a release on the Hub: one commit and the tag v<version>. The token comes from HF_TOKEN or `hf auth login`."""
+    _quiet_hub()
+    from .verbs import push as verb
+
+    with Terminal(err) as progress:
+        done = verb.push(
+            folder, repo, version=version, private=private, annotations_only=annotations_only, dry_run=dry_run,
+            progress=progress,
+        )  # fmt: skip
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
+
+
+@app.command()
+def pull(
+    repo: Annotated[str, typer.Argument(help="The repository, such as my-team/skin.", show_default=False)],
+    version: Annotated[
+        str | None, typer.Option(help="Such as 1.1.0; by default the newest.", show_default=False)
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="The corpus folder; by default dataset_builders/<name>.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a version from the Hub as a local release, every file verified."""
+    _quiet_hub()
+    from .verbs import pull as verb
+
+    with Terminal(err) as progress:
+        done = verb.pull(repo, version=version, into=into, progress=progress)
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
+
+
+@app.command()
+def attach(
+    folder: Folder,
+    repo: Repo,
+    version: Annotated[
+        str | None, typer.Option(help="Such as 1.1.0; by default the newest.", show_default=False)
+    ] = None,
+    bump: Annotated[
+        Literal["major", "minor", "patch"], typer.Option(help="Which part of the version goes up.")
+    ] = "minor",
+    as_json: AsJson = False,
+) -> None:
+    """Join published annotations with your own copy of the pictures, by their hashes."""
+    _quiet_hub()
+    from .verbs import attach as verb
+
+    with Terminal(err) as progress:
+        done = verb.attach(folder, repo, version=version, bump=bump, progress=progress)
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
+
+
+@app.command()
+def card(
+    folder: Folder,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    repo: Annotated[str | None, typer.Option(help="As it would read in this repository.", show_default=False)] = None,
+) -> None:
+    """Print the dataset card that `push` would publish."""
+    from .verbs import card as verb
+
+    with Terminal(err) as progress:
+        text = verb.card(folder, version=version, repo=repo, progress=progress)
+    print(text, end="")
+
+
+@app.command()
 def prune(
     folder: Folder,
     keep: Annotated[int, typer.Option(min=1, help="How many of the newest releases stay.")] = 1,
@@ -373,6 +453,18 @@ def prune(
     if not yes:
         typer.confirm("Drop them?", abort=True)
     out.print(f"Dropped {len(prune(folder, keep=keep))}; the newest {keep} stay.")
+
+
+def _quiet_hub() -> None:
+    """Hugging Face's own bars, as ours, are for a person who watches; what it logs names signed addresses."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+    if not err.is_terminal:
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+
+
+def _show(said: RenderableType) -> None:
+    """JSON as it is, other things with line breaks where they are wanted."""
+    print(said) if isinstance(said, str) else out.print(said, soft_wrap=True)
 
 
 def main() -> None:

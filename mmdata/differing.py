@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -94,7 +94,7 @@ def compare(a: Release, b: Release) -> Diff:
     diff = Diff(a.manifest.corpus, a.manifest.version, b.manifest.version, _both(a.manifest.splits, b.manifest.splits))
     diff.classes = _classes(a, b)
     common = _columns(a, b, diff)
-    pictures = [name for name in common if _holds_pictures(a, name)]
+    pictures = [name for name in common if name in a.picture_fields]
     old, new = _rows(a, pictures), _rows(b, pictures)
     pairs = old.join(new, on="id", suffix="_b").with_columns(id_b="id")
     gone, come = old.join(new, on="id", how="anti"), new.join(old, on="id", how="anti")
@@ -235,17 +235,6 @@ def _columns(a: Release, b: Release, diff: Diff) -> list[str]:
         if types[0][name] != types[1][name] and {a.kinds[name], b.kinds[name]} != {"label"}:
             diff.columns_retyped.append(name)
     return [name for name in common if name not in diff.columns_retyped]
-
-
-def _holds_pictures(release: Release, name: str) -> bool:
-    def within(feature: Any) -> bool:
-        if isinstance(feature, dict):
-            return "image" in feature or feature.get("dtype") == "image" or any(map(within, feature.values()))
-        return feature == "image" or (isinstance(feature, list) and any(map(within, feature)))
-
-    return any(
-        within({k: v for k, v in f.items() if k != "name"}) for f in release.manifest.features if f["name"] == name
-    )
 
 
 def _classes(a: Release, b: Release) -> dict[str, dict[str, dict[str, tuple[int, int]]]]:

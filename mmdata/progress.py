@@ -17,6 +17,8 @@ class Progress(Protocol):
 
     def stage(self, name: str) -> None: ...
     def rows(self, done: int, total: int, note: str) -> None: ...
+    def pause(self) -> None:
+        """Leave the screen to another's bars; the next stage takes it back."""
 
 
 class Silent:
@@ -26,6 +28,9 @@ class Silent:
         pass
 
     def rows(self, done: int, total: int, note: str) -> None:
+        pass
+
+    def pause(self) -> None:
         pass
 
 
@@ -44,9 +49,11 @@ class Terminal:
         )
         self._task = self._bar.add_task("starting", total=None, note="")
         self._began_rows: float | None = None
-        self._patience = threading.Timer(PATIENCE_SECONDS, self._bar.start)
+        self._began = time.monotonic()
+        self._watched, self._paused = console.is_terminal, False
+        self._patience = threading.Timer(PATIENCE_SECONDS, self._show)
         self._patience.daemon = True
-        if console.is_terminal:
+        if self._watched:
             self._patience.start()
 
     def __enter__(self) -> Self:
@@ -59,8 +66,20 @@ class Terminal:
         if self._bar.live.is_started:
             self._bar.stop()
 
+    def _show(self) -> None:
+        if self._watched and not self._paused and time.monotonic() - self._began >= PATIENCE_SECONDS:
+            self._bar.start()
+
+    def pause(self) -> None:
+        self._paused = True
+        if self._bar.live.is_started:
+            self._bar.stop()
+
     def stage(self, name: str) -> None:
         self._began_rows = None
+        if self._paused:
+            self._paused = False
+            self._show()
         self._bar.update(self._task, description=name, total=None, completed=0, note="")
 
     def rows(self, done: int, total: int, note: str) -> None:

@@ -48,6 +48,12 @@ class Release:
         """Label field → class names in order."""
         return {f["name"]: names for f in self.manifest.features if (names := _classes(f)) is not None}
 
+    @cached_property
+    def picture_fields(self) -> list[str]:
+        """Columns that hold pictures, at any depth."""
+        columns = ({key: part for key, part in f.items() if key != "name"} for f in self.manifest.features)
+        return [f["name"] for f, column in zip(self.manifest.features, columns, strict=True) if _holds_image(column)]
+
     def rows(self, fields: Sequence[str] = ()) -> Iterator[Row]:
         """All rows in order, with these fields' values."""
         index = self._index()
@@ -127,6 +133,12 @@ def _kind(feature: dict[str, Any]) -> str:
     if dtype in {"string", "large_string"}:
         return "text"
     return "number" if isinstance(dtype, str) and dtype.startswith(("int", "float", "uint", "bool")) else "other"
+
+
+def _holds_image(feature: Any) -> bool:
+    if isinstance(feature, dict):
+        return "image" in feature or feature.get("dtype") == "image" or any(map(_holds_image, feature.values()))
+    return feature == "image" or (isinstance(feature, list) and any(map(_holds_image, feature)))
 
 
 def _classes(feature: dict[str, Any]) -> list[str] | None:

@@ -23,6 +23,7 @@ from typing import Literal
 import yaml
 from pydantic import ValidationError
 
+from .configs import configs_of
 from .corpus import Corpus
 from .errors import MmdataError, ReleaseError
 from .lock import locked
@@ -96,7 +97,8 @@ class Releases:
         """Make `work/release` the release `manifest.version` and name it in the pointer."""
         release = work / "release"
         path = release / "manifest.json"
-        path.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        if not path.exists():  # A version from the Hub brings its own, byte for byte.
+            path.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
         sync(path)
         sync(release)
         self.data.mkdir(exist_ok=True)
@@ -126,32 +128,9 @@ class Releases:
 
     def _pointer_text(self, versions: list[str]) -> str:
         """The sample first (it always exists), then every release, the newest as default."""
-        configs = [{k: v for k, v in self.corpus.sample_config.items() if k != "default"}]
-        infos = []
-        for version in reversed(versions):
-            manifest = self.manifest(version)
-            default = {"default": True} if version == versions[-1] else {}
-            paths: dict[str, list[str]] = {}
-            sizes: dict[str, int] = {}
-            for file in manifest.files:
-                paths.setdefault(file.split, []).append(f"data/{version}/{file.path}")
-                sizes[file.split] = sizes.get(file.split, 0) + file.bytes
-            configs.append(
-                {"config_name": version, "version": version}
-                | default
-                | {"data_files": [{"split": split, "path": names} for split, names in paths.items()]}
-            )
-            infos.append(
-                {
-                    "config_name": version,
-                    "features": manifest.features,
-                    "splits": [
-                        {"name": split, "num_bytes": sizes[split], "num_examples": rows}
-                        for split, rows in manifest.splits.items()
-                    ],
-                }
-            )
-        return yaml.safe_dump({"configs": configs, "dataset_info": infos}, allow_unicode=True, sort_keys=False)
+        manifests = [self.manifest(version) for version in versions]
+        told = configs_of(self.corpus.sample_config, manifests, versions[-1])
+        return yaml.safe_dump(told, allow_unicode=True, sort_keys=False)
 
     def _point(self, work: Path, text: str) -> None:
         """Replace the pointer in one step."""
@@ -173,14 +152,19 @@ def sync(path: Path) -> None:
 
 def require_whole(path: Path, sha256: str) -> None:
     """Raises ReleaseError where a release's file is not as its manifest says."""
+    if matches(path, sha256):
+        return
+    why = "is not as its manifest says" if path.exists() else "is missing"
+    raise ReleaseError(f"{path} {why}: the release is damaged. Remove {path.parent} and run `mmdata build` again")
+
+
+def matches(path: Path, sha256: str) -> bool:
+    """Whether a file is there with this content."""
     try:
         with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-                return
-        why = "is not as its manifest says"
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except FileNotFoundError:
-        why = "is missing"
-    raise ReleaseError(f"{path} {why}: the release is damaged. Remove {path.parent} and run `mmdata build` again")
+        return False
 
 
 @contextmanager

@@ -8,6 +8,8 @@ _cache = tempfile.TemporaryDirectory(prefix="mmdata-tests-", ignore_cleanup_erro
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = _cache.name
+os.environ["HF_HOME"] = f"{_cache.name}/home"  # Nobody's token, nobody's cache.
+os.environ["HF_HUB_DISABLE_XET"] = "1"  # The loopback Hub has no Xet storage.
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 import pytest  # noqa: E402
@@ -46,3 +48,13 @@ def _built_once(tmp_path_factory):
 def built_skin(_built_once, tmp_path):
     """The tiny corpus, built as 1.0.0: a copy of its own for each test."""
     return shutil.copytree(_built_once, tmp_path / "내 말뭉치" / "skin")
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A Hub of its own, which huggingface_hub and datasets ask in this process."""
+    from hub_server import serving
+    from hubbing import using
+
+    with serving() as running, using(running, tmp_path / "집"):
+        yield running

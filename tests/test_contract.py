@@ -1,18 +1,24 @@
 """What every corpus must do, shipped or scaffolded. A corpus needs no test of its own to get these."""
 
+import json
 import re
 
 import datasets
 import pytest
+import yaml
 
 import mmdata
 from mmdata.annotation.prompt import prompts_in, read_prompt
 from mmdata.corpus import HOME, Corpus, corpora_in
+from mmdata.hub.card import own_prose
+from mmdata.hub.croissant import croissant_of
+from mmdata.hub.licence import licence_of
 from mmdata.reading import Release
+from mmdata.releases import POINTER
 from mmdata.schemas import Group, Id, Image, Label
 from mmdata.terms import read_terms
 
-CARD_KEYS = {"pretty_name", "license", "language", "task_categories", "configs"}
+CARD_KEYS = {"pretty_name", "license", "may_redistribute", "language", "task_categories", "configs"}
 
 
 @pytest.fixture(scope="module", params=[*(f.name for f in corpora_in(HOME)), "a_scaffold"])
@@ -118,6 +124,21 @@ def test_the_card_is_complete(built):
     assert corpus.sample_config["data_files"]
     text = (corpus.folder / "README.md").read_text(encoding="utf-8")
     assert re.search(r"^# .+", text, re.M)
+    licence = licence_of(corpus)
+    assert licence.license
+    assert licence.may_redistribute is not None
+
+
+def test_the_card_for_the_hub_says_what_the_pointer_says_and_its_croissant_is_valid(built):
+    corpus, build = built
+    said = mmdata.card(corpus.folder, repo="my-team/corpus")
+    head = yaml.safe_load(said.split("---\n")[1])
+    assert {key: head[key] for key in ("configs", "dataset_info")} == yaml.safe_load(
+        (corpus.folder / POINTER).read_text()
+    )
+    assert own_prose((corpus.folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)[2]).strip() in said
+    document = json.loads(croissant_of(corpus, build.manifest, "my-team/corpus"))
+    assert [one["@id"] for one in document["recordSet"]] == list(build.manifest.splits)
 
 
 def test_every_prompt_renders_for_every_row_and_every_term_map_is_read(built):

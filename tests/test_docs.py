@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from hub_server import serving
+from hubbing import hub_env
 
 import mmdata
 from mmdata.cli import app
@@ -62,8 +64,9 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.chdir(clone)
-    with replaying(ROOT / "dataset_builders/skin/tiny_answers.jsonl") as url:
-        monkeypatch.setenv("OPENAI_BASE_URL", url)
+    with replaying(ROOT / "dataset_builders/skin/tiny_answers.jsonl") as url, serving() as hub:
+        for name, value in (hub_env(hub, tmp_path / "hf") | {"OPENAI_BASE_URL": url}).items():
+            monkeypatch.setenv(name, value)
         yield clone
 
 

@@ -2,8 +2,10 @@
 
 import datetime
 import enum
+import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,9 @@ from .joined import annotations, as_asked
 from .prompt import Prompt
 from .store import Store
 
+AT_ONCE = 10_000
+"""Answers read together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -35,6 +40,16 @@ class Column:
     path: Path
     """An Arrow file of the columns id and value, one line a row of the release."""
     labels: Mapping[str, LabelMap]
+
+    def digest(self) -> str:
+        """sha256 over what the column holds: an object's own spelling, which the store keeps, is not in it."""
+        total = sha256()
+        with pa.memory_map(str(self.path)) as file:
+            rows = pa.ipc.open_file(file).read_all().num_rows
+        for first in range(0, rows, AT_ONCE):
+            for value in self.part(first, AT_ONCE).to_pylist():
+                total.update(repr(text_of(value, self.feature)).encode())
+        return total.hexdigest()
 
     def part(self, first: int, rows: int) -> pa.Array:
         """The values of some rows, as `feature` has them. Raises ReleaseError naming the row that does not fit."""
@@ -87,29 +102,62 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
         )
     answered = pl.when(pl.col("status") == "ok").then(pl.col("value"))
     held = found.select("id", answered.alias("value"))
-    total = sha256()
-    for value in held["value"]:
-        total.update(repr(value).encode())
     held.write_ipc(path, compat_level=pl.CompatLevel.oldest())
     schema = prompt.response_schema
     # A dict in a feature's place is a struct.
     feature: Any = datasets.Value("string") if schema is None else dict(features_of(schema, labels))
     makers = ok.group_by("made_by").len().sort("made_by")
-    first, last = store.asked_when(ok["key"])
+    times = [_utc(at) for at in store.asked_when(ok["key"])]
+    cost = store.spent(prompt.id) + store.spent(f"{prompt.id}.rewrite")
+    for other, rows in _published(store, ok["key"]):
+        times += [other.first, other.last]
+        cost += other.cost * min(1.0, rows / max(1, other.rows))
     note = Annotated(
         column=prompt.id,
         prompt_sha256=prompt.sha256,
         model=prompt.model,
         parameters=prompt.parameters,
-        sha256=total.hexdigest(),
+        sha256="",
         rows=len(ok),
         made_by=dict(makers.iter_rows()),
-        first=_utc(first),
-        last=_utc(last),
-        cost=store.spent(prompt.id) + store.spent(f"{prompt.id}.rewrite"),
+        first=min(times),
+        last=max(times),
+        cost=cost,
         prompt=prompt.model_dump(mode="json"),
     )
-    return Column(prompt, feature, note, path, labels)
+    made = Column(prompt, feature, note, path, labels)
+    return replace(made, annotated=note.model_copy(update={"sha256": made.digest()}))
+
+
+def text_of(value: Any, feature: Any) -> str | None:
+    """The answer that gives a column's value: the text itself, or an object as JSON, its labels by class name."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(_named(value, feature), ensure_ascii=False)
+
+
+def _named(value: Any, feature: Any) -> Any:
+    """What JSON takes, such that `_plain` of the object read from it is this value again."""
+    if value is None:
+        return None
+    if isinstance(feature, dict):
+        return {name: _named(value[name], part) for name, part in feature.items()}
+    if isinstance(feature, datasets.List | datasets.LargeList):
+        return [_named(one, feature.feature) for one in value]
+    if isinstance(feature, datasets.ClassLabel):
+        return feature.names[value]
+    if isinstance(value, bytes):
+        return value.decode()
+    return value.isoformat() if isinstance(value, datetime.date) else value  # A datetime is a date.
+
+
+def _published(store: Store, keys: pl.Series) -> list[tuple[Annotated, int]]:
+    """What releases said of the answers that were taken from them, and for how many rows here."""
+    asked = dict(keys.value_counts().iter_rows())
+    rows: Counter[str] = Counter()
+    for key, raw in store.published(asked):
+        rows[raw] += asked[key]
+    return [(Annotated.model_validate(json.loads(raw)["note"]), count) for raw, count in rows.items()]
 
 
 def _plain(value: Any, feature: Any, labels: Mapping[str, LabelMap]) -> Any:

@@ -163,10 +163,10 @@ class Store:
         return [id for (id,) in self._db.execute("SELECT DISTINCT id FROM prompts ORDER BY 1")]
 
     def newest_prompt(self, id: str) -> str | None:
-        """The content of the prompt that the model was last asked under this id."""
+        """The content of the prompt that a model was last asked under this id, here or for a published answer."""
         row = self._db.execute(
             """SELECT content FROM prompts WHERE sha256 = (SELECT prompt_sha256 FROM answers
-               WHERE prompt = ? AND made_by = 'model' ORDER BY seq DESC LIMIT 1)""",
+               WHERE prompt = ? AND made_by IN ('model', 'published') ORDER BY seq DESC LIMIT 1)""",
             (id,),
         ).fetchone()
         return row and str(row[0])
@@ -182,11 +182,17 @@ class Store:
         row = self._db.execute("SELECT value FROM answers WHERE seq = ?", (seq,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
-    def asked_when(self, keys: Iterable[bytes]) -> tuple[float, float]:
-        """When a model was first and last asked any of some questions that have answers, in Unix seconds."""
-        query = "SELECT MIN(at), MAX(at) FROM answers WHERE key IN ({}) AND edits IS NULL"
+    def asked_when(self, keys: Iterable[bytes]) -> list[float]:
+        """When a model was first and last asked any of some questions here, in Unix seconds; empty if never."""
+        query = """SELECT MIN(at), MAX(at) FROM answers
+                   WHERE key IN ({}) AND edits IS NULL AND made_by != 'published'"""
         times = [at for both in self._looked_up(query, set(keys)) for at in both if at is not None]
-        return min(times), max(times)
+        return [min(times), max(times)] if times else []
+
+    def published(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, str]]:
+        """(key, what was kept of where it comes from) of the answers to some questions that releases brought."""
+        query = "SELECT key, raw FROM answers WHERE key IN ({}) AND made_by = 'published'"
+        return self._looked_up(query, set(keys))
 
     def _looked_up(self, query: str, values: Iterable[Any], *first: Any) -> Iterator[Any]:
         """What a query gives for some hundred of the values at a time, which stand for its {}, after `first`."""

@@ -26,20 +26,26 @@ CHECKS: tuple[Check, ...] = (*ROW_CHECKS, *TEXT_CHECKS, DISAGREEMENT, *PICTURE_C
 
 
 def report_of(
-    corpus: Corpus, release: Release, store: Store | None, prompts: Sequence[str] | None, pictures: bool, limit: int,
-    progress: Progress,
+    corpus: Corpus, release: Release, store: Store | None, prompts: Sequence[str | Prompt] | None, pictures: bool,
+    limit: int, progress: Progress, could_not: Sequence[str] = (),
 ) -> Report:  # fmt: skip
-    """Run all checks. Arguments as of `mmdata.check`."""
+    """Run all checks. Arguments as of `mmdata.check`, but for two.
+
+    Args:
+        prompts: names of files, or the prompts themselves.
+        could_not: what is known beforehand of answers that cannot be judged.
+    """
     whole = Whole(corpus, release, limit)
     runs: list[tuple[Check, str, Hits]] = []
     progress.stage("checking rows")
     runs += [(check, "", check.look(whole)) for check in ROW_CHECKS]
     counts: dict[str, dict[str, int]] = {}
     said: list[Said] = []
-    notes: list[str] = []
+    notes = list(could_not)
     labels = corpus.label_maps(release.classes)
-    for name in prompts if prompts is not None else prompts_in(corpus.folder):
-        prompt = read_prompt(corpus.folder, name, release.kinds)
+    for asked in prompts if prompts is not None else prompts_in(corpus.folder):
+        prompt = asked if isinstance(asked, Prompt) else read_prompt(corpus.folder, asked, release.kinds)
+        name = prompt.id
         if prompts is None and (store is None or name not in store.prompts()):
             notes.append(f"prompt {name}: it has no answers yet")
             counts[name] = {"missing": len(whole.rows)}
@@ -60,8 +66,8 @@ def report_of(
         runs += [(check, "", hits) for check, hits in check_pictures(whole, progress)]
     else:
         runs += [(check, "", Hits(could_not=["pictures were left out, as asked"])) for check in PICTURE_CHECKS]
-    if not prompts_in(corpus.folder):
-        notes.append(f"there is no prompt in {corpus.folder / 'prompts'}")
+    if prompts is None and not prompts_in(corpus.folder):
+        notes.append(f"there is no prompt in {corpus.name}/prompts")
     return _report(whole, runs, notes, counts)
 
 

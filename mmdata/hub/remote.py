@@ -4,31 +4,56 @@ Nothing here knows of releases or cards. Whatever goes wrong is a HubError that 
 what it now holds, and the next step; no address, header or token is ever part of it.
 """
 
+import io
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import file_digest, sha1, sha256
+from hashlib import file_digest, sha1
 from pathlib import Path
 
-import httpx2
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
     HFValidationError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
-    RevisionNotFoundError,
 )
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils._paths import filter_repo_objects
 from huggingface_hub.utils._validators import validate_repo_id
 
 from ..errors import HubError
+from .faults import cause_of, status_of, why_of, without_queries
 
 VERSION_TAG = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
-Content = Path | bytes
+NOTHING_IGNORED = "# nothing\n"
+"""A .gitignore on the Hub that names data/ would leave rows out of a commit, unsaid. An empty one may count as none."""
+
+
+class Local:
+    """A file to be sent: one on this disk, or bytes that were made for it.
+
+    Args:
+        content: where it is, or what it is.
+        digest: its sha256, where that is known already; a shard is not read again for it.
+    """
+
+    def __init__(self, content: Path | bytes, digest: str | None = None):
+        self.content, self._digest = content, digest
+        self.size = len(content) if isinstance(content, bytes) else content.stat().st_size
+
+    @property
+    def bytes(self) -> bytes:
+        return self.content if isinstance(self.content, bytes) else self.content.read_bytes()
+
+    @property
+    def sha256(self) -> str:
+        if self._digest is None:
+            with io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb") as file:
+                self._digest = file_digest(file, "sha256").hexdigest()
+        return self._digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +67,14 @@ class Entry:
     git_sha1: str
     """Of git's blob, where the file is none of these."""
 
-    def holds(self, content: Content) -> bool:
+    def holds(self, local: Local) -> bool:
         """Whether it is this very content."""
-        if self.size != (len(content) if isinstance(content, bytes) else content.stat().st_size):
+        if self.size != local.size:
             return False
         if self.sha256 is not None:
-            return self.sha256 == _sha256(content)
-        whole = content if isinstance(content, bytes) else content.read_bytes()
-        return self.git_sha1 == sha1(b"blob %d\0" % len(whole) + whole, usedforsecurity=False).hexdigest()
+            return self.sha256 == local.sha256
+        blob = b"blob %d\0" % local.size + local.bytes
+        return self.git_sha1 == sha1(blob, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +110,8 @@ class Remote:
             )
         self.repo = repo
         self.api = HfApi(library_name="mmdata")
+        for name in ("huggingface_hub.utils._http", "httpx2"):
+            logging.getLogger(name).addFilter(without_queries)
 
     @property
     def url(self) -> str:
@@ -105,6 +132,21 @@ class Remote:
         order = sorted(tags, key=lambda version: tuple(map(int, version.split("."))))
         return State(bool(info.private), str(info.sha), {version: tags[version] for version in order})
 
+    def version(self, wanted: str | None) -> tuple[str, str]:
+        """A version that has a tag, by default the newest, and its commit.
+
+        Raises:
+            HubError: there is no such repository, or no such version in it.
+        """
+        state = self.state()
+        if state is None:
+            raise HubError(f"{self.repo}: there is no such dataset repository on the Hub, or this token may not see it")
+        chosen = wanted.removeprefix("v") if wanted is not None else state.newest
+        if chosen not in state.tags or chosen is None:
+            known = ", ".join(state.tags) or "none: nothing was pushed there by mmdata"
+            raise HubError(f"{self.repo} has no version {wanted or 'yet'}. It has: {known}")
+        return chosen, state.tags[chosen]
+
     def create(self, private: bool) -> State:
         """Make it."""
         with self._explained("created", "Nothing was published."):
@@ -114,9 +156,9 @@ class Remote:
             raise HubError(f"{self.repo} was created but cannot be seen: may the token of this machine read it?")
         return made
 
-    def tree(self, revision: str) -> dict[str, Entry]:
-        """Path → file, all that a revision holds."""
-        with self._explained("listed", "Nothing was changed."):
+    def tree(self, revision: str, kept: str = "Nothing was changed.") -> dict[str, Entry]:
+        """Path → file, all that a revision holds; `kept` ends the message where it cannot be had."""
+        with self._explained("listed", kept):
             found = self.api.list_repo_tree(self.repo, recursive=True, revision=revision, repo_type="dataset")
             return {
                 file.path: Entry(file.size, file.lfs.sha256 if file.lfs else None, file.blob_id)
@@ -131,95 +173,72 @@ class Remote:
 
     def download(self, patterns: Sequence[str], revision: str, into: Path) -> None:
         """Files of a commit into a folder; what an earlier, interrupted call left there is not fetched again."""
-        with self._explained("downloaded", "What has come so far is kept: the same command goes on from there."):
+        kept = "What has come so far is kept: the same command goes on from there."
+        wanted = list(filter_repo_objects(self.tree(revision), allow_patterns=list(patterns)))
+        with self._explained("downloaded", kept):
             self.api.snapshot_download(
                 self.repo, repo_type="dataset", revision=revision, local_dir=into, allow_patterns=list(patterns)
             )
+            # Where the Hub fails meanwhile, it is content with a folder that an earlier call has begun to fill.
+            if lost := [path for path in wanted if not (into / path).is_file()]:
+                raise ConnectionError(f"{lost[0]} did not come")
 
-    def commit(self, files: Mapping[str, Content], gone: Sequence[str], parent: str, title: str) -> str:
+    def commit(self, files: Mapping[str, Local], gone: Sequence[str], parent: str, title: str) -> str:
         """Put files there and take others away in one commit on `main`; returns its hash.
 
         Raises:
             HubError: among others, `main` is no longer at `parent`.
         """
-        add = [CommitOperationAdd(path, content) for path, content in files.items()]
-        was = "Nothing was published: the repository holds what it held"
-        with self._explained("written to", f"{was}. What has been sent is not sent again."), warnings.catch_warnings():
+        add = [CommitOperationAdd(path, local.content) for path, local in files.items()]
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of the card's metadata; errors in it are raised.
-            # Nothing is ignored: a .gitignore on the Hub that names data/ would leave rows out of the commit, unsaid.
-            self.api.preupload_lfs_files(
-                self.repo, add, repo_type="dataset", revision="main", gitignore_content="", free_memory=False
-            )
-            done = self.api.create_commit(
-                self.repo,
-                [*add, *(CommitOperationDelete(path) for path in gone)],
-                commit_message=title,
-                repo_type="dataset",
-                revision="main",
-                parent_commit=parent,
-            )
+            was = "Nothing was published: the repository holds what it held."
+            with self._explained("written to", f"{was} What has been sent is not sent again."):
+                self.api.preupload_lfs_files(
+                    self.repo,
+                    add,
+                    repo_type="dataset",
+                    revision="main",
+                    gitignore_content=NOTHING_IGNORED,
+                    free_memory=False,
+                )
+            whole = "If only its answer was lost, the commit is there, whole: the same command goes on from there."
+            with self._explained("written to", was, unsure=whole):
+                done = self.api.create_commit(
+                    self.repo,
+                    [*add, *(CommitOperationDelete(path) for path in gone)],
+                    commit_message=title,
+                    repo_type="dataset",
+                    revision="main",
+                    parent_commit=parent,
+                )
         return str(done.oid)
 
     def tag(self, version: str, commit: str) -> None:
         """Name a commit `v<version>`."""
-        kept = f"The commit is there, its tag v{version} is not yet."
+        kept = f"The commit is there; the same command sees to its tag v{version}."
         with self._explained(f"tagged v{version}", kept):
             self.api.create_tag(self.repo, tag=f"v{version}", revision=commit, repo_type="dataset", exist_ok=False)
 
     @contextmanager
-    def _explained(self, doing: str, kept: str) -> Iterator[None]:
-        """Whatever the Hub or the way to it does, as one message."""
+    def _explained(self, doing: str, kept: str, unsure: str = "") -> Iterator[None]:
+        """Whatever the Hub or the way to it does, as one message.
+
+        Args:
+            doing: what could not be done.
+            kept: what the repository holds now.
+            unsure: the same, where the Hub may have done it and failed to say so.
+        """
         try:
             yield
-        except OfflineModeIsEnabled:
-            raise HubError(f"{self.repo}: HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it") from None
-        except (HfHubHTTPError, httpx2.HTTPStatusError) as error:
-            why = _answer(error, getattr(error.response, "status_code", 0))
-        except EntryNotFoundError:
-            why = "it has no such file"
-        except httpx2.TimeoutException:
-            why = "the Hub does not answer in time. Run the same command again"
-        except (httpx2.HTTPError, ConnectionError):
-            why = "the connection failed. Is there a network? Run the same command again"
-        except ValueError as error:
-            if "metadata" not in str(error):
+        except Exception as error:
+            cause = cause_of(error)
+            if isinstance(cause, OfflineModeIsEnabled):
+                raise HubError(f"{self.repo}: HF_HUB_OFFLINE is set, so the Hub is not asked. Unset it") from None
+            why = why_of(cause)
+            if why is None:
                 raise
-            why = f"the Hub refuses the card's metadata: {' '.join(str(error).split())}. Put README.md right"
-        else:
-            return
-        raise HubError(f"{self.repo} could not be {doing}: {why}. {kept}")
-
-
-def _answer(error: Exception, status: int) -> str:
-    """What an HTTP status means here, and the next step."""
-    if status == 401:
-        login = "is not accepted: it may have been revoked" if get_token() else "is missing, or the name is wrong"
-        return f"the Hub answered 401, the token {login}. Run `hf auth login`, or set HF_TOKEN"
-    if status == 403:
-        return "the Hub answered 403, this token may not do that. It needs write access to the repository's namespace"
-    if isinstance(error, RevisionNotFoundError):
-        return "the Hub answered 404, it has no such revision"
-    if status == 404:
-        return "the Hub answered 404: there is no such repository or file, or this token may not see it"
-    if status in {409, 412}:
-        return f"the Hub answered {status}, someone else has changed it meanwhile. Look at what is there, and run again"
-    if status == 413:
-        return "the Hub answered 413, a file is too large for it"
-    if status == 429:
-        return "the Hub answered 429, too many requests. Wait a few minutes and run the same command again"
-    if status >= 500:
-        return f"the Hub answered {status}, it has a fault. Run the same command again later"
-    return f"the Hub answered {status}: {_harmless(error)}"
-
-
-def _harmless(error: Exception) -> str:
-    """What the server said, without addresses: those of storage are signed."""
-    said = str(getattr(error, "server_message", None) or "no reason given")
-    return " ".join(re.sub(r"\S+://\S+", "…", said).split())[:200]
-
-
-def _sha256(content: Content) -> str:
-    if isinstance(content, bytes):
-        return sha256(content).hexdigest()
-    with content.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+            refused = 400 <= status_of(cause) < 500
+            now = kept if refused or not unsure else unsure
+            # From None: the library's messages hold addresses, which a traceback would print.
+            raise HubError(f"{self.repo} could not be {doing}: {why}. {now}") from None

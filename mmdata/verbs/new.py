@@ -9,6 +9,7 @@ from ..errors import CorpusError
 from .build import build
 
 TEMPLATE = Path(__file__).parent.parent / "template"
+NAME = r"[a-z][a-z0-9_]*"
 LOCAL = shutil.ignore_patterns("data", ".*", "__pycache__")  # A user's own releases stay behind.
 
 
@@ -23,7 +24,7 @@ def new(name: str, under: str | Path = "dataset_builders", like: str | None = No
     Raises:
         CorpusError: the name will not do, is taken, or `like` is unknown.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(NAME, name):
         raise CorpusError(
             f"{name!r}: a corpus is named in lower case letters, digits and _, beginning with a letter "
             "(`datasets` makes cache folders and split names of it), such as birds"

@@ -1,0 +1,90 @@
+"""What a push brings about, worked out before anything is sent. Pure but for reading the folder."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import HubError
+from ..index import INDEX
+from ..manifest import Manifest
+from ..releases import POINTER, REJECTED
+from .remote import Entry, Local
+
+CARD, CROISSANT = "README.md", "croissant.json"
+PARTS = ("*.py", "*.yaml", "LICENSE*", "prompts/*.yaml", "sample/*.parquet")
+"""Of a corpus folder, beside its card and releases: what others need to go on with it, and nothing else that lies there."""
+MIRRORED = re.compile(r"(prompts/[^/]+\.yaml|sample/[^/]+\.parquet|" + re.escape(POINTER) + ")")
+"""Goes from the Hub when it is gone here: `sample` is a glob, and the pointer would outdo the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One commit."""
+
+    wanted: dict[str, Local]
+    """Path → file that the Hub shall hold."""
+    send: dict[str, Local]
+    """Of these, what it does not hold yet."""
+    gone: list[str]
+
+    @property
+    def bytes(self) -> int:
+        return sum(local.size for local in self.send.values())
+
+
+def plan(wanted: Mapping[str, Local], there: Mapping[str, Entry], version: str) -> Plan:
+    """What to send and take away so that the Hub, which holds `there`, holds what is wanted.
+
+    Of a release, only files of `version` itself are ever taken away: those of an interrupted push of other content.
+    """
+    send = {path: local for path, local in wanted.items() if path not in there or not there[path].holds(local)}
+    gone = sorted(
+        path
+        for path in there
+        if path not in wanted and (MIRRORED.fullmatch(path) or path.startswith(f"data/{version}/"))
+    )
+    return Plan(dict(wanted), send, gone)
+
+
+def parts_of(folder: Path) -> dict[str, Local]:
+    """What a corpus folder brings along."""
+    found = (path for pattern in PARTS for path in sorted(folder.glob(pattern)))
+    return {
+        path.relative_to(folder).as_posix(): Local(path)
+        for path in found
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def data_of(release: Path, manifest: Manifest) -> dict[str, Local]:
+    """The files of a release, by their paths on the Hub; their hashes are taken from the manifest."""
+    digests = {file.path: file.sha256 for file in manifest.files} | {
+        INDEX: manifest.index_sha256,
+        "manifest.json": None,
+    }
+    if manifest.whole is None:
+        digests[REJECTED] = manifest.rejected_sha256
+    return {f"data/{manifest.version}/{name}": Local(release / name, digest) for name, digest in digests.items()}
+
+
+def versions_in(paths: Iterable[str]) -> list[str]:
+    """The versions that a revision holds, oldest first."""
+    found = (re.fullmatch(r"data/(\d+\.\d+\.\d+)/manifest\.json", path) for path in paths)
+    return sorted((m[1] for m in found if m), key=order)
+
+
+def order(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def require_same(there: Mapping[str, Entry], data: Mapping[str, Local], repo: str, version: str) -> None:
+    """Raises HubError unless a revision holds these very files of a version, and no others."""
+    folder = f"data/{version}/"
+    names = {path for path in there if path.startswith(folder)}
+    differing = sorted(names ^ set(data)) or [path for path, local in data.items() if not there[path].holds(local)]
+    if differing:
+        raise HubError(
+            f"{repo} has a v{version} of other content ({differing[0]} differs). A version never changes: make the next "
+            "one, with `mmdata build` or `mmdata release`, and push that"
+        )

@@ -1,0 +1,170 @@
+"""`mmdata attach`: published answers join somebody's own copy of the pictures."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from rich.text import Text
+
+from ..annotation.prompt import prompts_in
+from ..corpus import Corpus
+from ..errors import HubError, ReleaseError
+from ..hub.attaching import Joined, join_answers, place_prompt
+from ..hub.remote import Remote
+from ..index import INDEX
+from ..manifest import ShardFile
+from ..progress import Progress, Silent
+from ..reading import Release
+from ..releases import Bump, Releases, matches
+from .build import explained
+from .pull import _manifest
+from .release import release
+
+
+@dataclass(slots=True, kw_only=True)
+class Attached(Joined):
+    """What was joined, and the release that was made of it."""
+
+    repo: str
+    version: str
+    """The published one."""
+    commit: str
+    corpus: str
+    release: str = ""
+    """The newest version here now."""
+    created: bool = False
+    """It was made just now."""
+    identical: bool = False
+    """Its files are, byte for byte, those of the release that was published from."""
+
+
+def attach(
+    folder: str | Path,
+    repo: str,
+    *,
+    version: str | None = None,
+    bump: Bump = "minor",
+    progress: Progress | None = None,
+) -> Attached:
+    """Join the answers of a version on the Hub with the newest release here, and make a release of them.
+
+    Rows are matched by the sha256 of their pictures, whatever their files are named; rows without pictures, by id.
+    The answers go into the annotation store: done twice, the second time adds nothing.
+
+    Args:
+        folder: the corpus folder, with a release built from one's own copy of the source.
+        repo: "namespace/name".
+        version: such as "1.1.0"; the newest tag without it. One with pictures will do too.
+        bump: which part of the local version goes up.
+        progress: where to show how far it is.
+
+    Raises:
+        ReleaseError: nothing was built here yet, or a damaged release.
+        HubError: no such repository or version, no answers in it, no picture in common, or the Hub or the way to
+            it fails.
+        CorpusError: a prompt here is not the one that was asked.
+        AnnotationError: the published answers cannot be put into a store; another process annotates.
+    """
+    corpus, progress, remote = Corpus(folder), progress or Silent(), Remote(repo)
+    mine = _built(corpus)
+    progress.stage("looking at the Hub")
+    version, commit = remote.version(version)
+    theirs = _fetched(remote, version, commit, progress)
+    joined = join_answers(corpus, mine, theirs, f"{repo} v{version}", progress)
+    with explained(corpus.folder):
+        there = remote.tree(commit) if joined.prompts else {}
+        for name in joined.prompts:
+            path = f"prompts/{name}.yaml"
+            place_prompt(corpus.folder, theirs, name, remote.file(path, commit) if path in there else None)
+    told = {field.name: getattr(joined, field.name) for field in fields(joined)}
+    done = Attached(repo=repo, version=version, commit=commit, corpus=corpus.name, **told)
+    return _released(corpus, mine, theirs, done, bump, progress)
+
+
+def _built(corpus: Corpus) -> Release:
+    manifest = Releases(corpus).newest()
+    own = f"build one from your own copy of the source first, with `mmdata build {corpus.folder} --source DIR`"
+    if manifest is None:
+        raise ReleaseError(f"{corpus.name} has no release to attach answers to yet: {own}")
+    if manifest.whole is not None:
+        raise ReleaseError(f"{corpus.name} {manifest.version} has no pictures to attach answers to: {own}")
+    return Release(corpus.folder, manifest)
+
+
+def _fetched(remote: Remote, version: str, commit: str, progress: Progress) -> Release:
+    """A version in Hugging Face's cache, each file verified. Of one with pictures, they come along."""
+    data = f"data/{version}"
+    tree = remote.tree(commit)
+    if f"{data}/manifest.json" not in tree:
+        raise HubError(f"{remote.repo}: its tag v{version} holds no {data}/manifest.json; it was not pushed by mmdata")
+    at = remote.file(f"{data}/manifest.json", commit)
+    manifest = _manifest(at, remote.repo, version)
+    if not manifest.annotations:
+        raise HubError(f"{remote.repo} v{version} has no answers to attach: it was published before any were made")
+    progress.stage(f"fetching v{version}")
+    progress.pause()
+    for name, digest in [(INDEX, manifest.index_sha256), *((file.path, file.sha256) for file in manifest.files)]:
+        path = remote.file(f"{data}/{name}", commit)
+        if not matches(path, digest):
+            path.resolve().unlink()  # The next run fetches it anew.
+            raise HubError(
+                f"{remote.repo} v{version}: {name} is not as the manifest says, so nothing was attached. Run the same "
+                "command again; if it stays so, the version on the Hub is damaged"
+            )
+    return Release(at.parents[2], manifest)
+
+
+def _released(
+    corpus: Corpus, mine: Release, theirs: Release, done: Attached, bump: Bump, progress: Progress
+) -> Attached:
+    """Make a release of the answers, beside those that the newest has."""
+    there = prompts_in(corpus.folder)
+    before = [note.column for note in mine.manifest.annotations if note.column in there]
+    attached = [name for name, rows in done.answers.items() if rows]
+    made = release(corpus.folder, bump=bump, prompts=[*before, *attached], progress=progress) if attached else None
+    if made is not None:
+        whole = theirs.manifest.whole.files if theirs.manifest.whole else theirs.manifest.files
+        done.release, done.created = made.version, made.created
+        done.identical = _digests(made.manifest.files) == _digests(whole)
+    return done
+
+
+def _digests(files: Sequence[ShardFile]) -> list[str]:
+    return sorted(file.sha256 for file in files)
+
+
+def as_json(done: Attached) -> str:
+    """What was joined, for a program."""
+    return json.dumps(asdict(done), ensure_ascii=False)
+
+
+def as_screen(done: Attached) -> Text:
+    """What was joined, and what was not."""
+    lines = [
+        f"{done.corpus}: {done.matched:,} of {done.rows:,} rows are of {done.repo} v{done.version}, by their pictures"
+    ]
+    if done.matched < done.rows:
+        lines.append(f"{done.rows - done.matched:,} rows here were not published: they have no answer yet")
+    if done.not_here:
+        lines.append(f"{done.not_here:,} published rows have no picture here")
+    if done.differing:
+        lines.append(
+            f"{done.differing:,} rows have another class here than was published; answers to prompts that see the class "
+            "were not taken for them:"
+        )
+        lines += [f"  {example}" for example in done.examples]
+    lines += [
+        f"{name}: {rows:,} rows have a published answer, {done.added[name]:,} answers were new to the store"
+        for name, rows in done.answers.items()
+    ]
+    if done.left_out:
+        lines.append(f"left out, for their release does not keep the prompts: {', '.join(done.left_out)}")
+    lines += [f"prompts/{name}.yaml was put here" for name in done.prompts]
+    if done.created:
+        lines.append(f"{done.corpus} {done.release} was made of them.")
+    elif done.release:
+        lines.append(f"{done.corpus} {done.release} has these answers already; no release was made.")
+    if done.identical:
+        lines.append("Its files are the published release's, byte for byte.")
+    return Text("\n".join(lines))

@@ -1,0 +1,321 @@
+"""Versions on a Hub: pushed by one commit and one tag, loaded by everyone else's tools."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+import yaml
+from datasets import load_dataset
+from hub_api import READ, WRITE
+from hub_server import Hub, serving
+from hubbing import hub_env, using
+from kit import encoded, ids, photo, put, run
+
+import mmdata
+from mmdata.errors import CorpusError, HubError, ReleaseError
+from mmdata.releases import Releases
+
+REPO = "my-team/birds"
+OPEN = "may_redistribute: [rows, images]"
+
+
+def pushed_files(hub: Hub, repo: str = REPO) -> dict[str, bytes]:
+    return hub.snapshot(repo)[2]
+
+
+def configs(files: dict[str, bytes]) -> list[tuple[str, bool]]:
+    front = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
+    return [(config["config_name"], config.get("default", False)) for config in front["configs"]]
+
+
+def opened(folder: Path) -> Path:
+    """The corpus, its card saying that all of it may be passed on."""
+    card = folder / "README.md"
+    card.write_text(re.sub("may_redistribute:.*", OPEN, card.read_text(encoding="utf-8")), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def _birds(tmp_path_factory):
+    """A corpus with releases of 4 and 5 rows, that may be passed on."""
+    home = tmp_path_factory.mktemp("두 판")
+    folder = opened(mmdata.new("birds", home / "내 말뭉치"))
+    source = home / "source"
+    for number in range(4):
+        split = "test" if number == 3 else "train"
+        put(source, f"{split}/{('동그라미', '네모')[number % 2]}/새_{number}.png", encoded(photo(number)))
+    mmdata.build(folder, source, workers=1)
+    put(source, "train/네모/새_9.png", encoded(photo(9)))
+    assert mmdata.build(folder, source, workers=1).version == "1.1.0"
+    return folder
+
+
+@pytest.fixture
+def birds(_birds, tmp_path):
+    return shutil.copytree(_birds, tmp_path / "새 모음" / "birds")
+
+
+@pytest.fixture
+def hub(tmp_path):
+    with serving() as hub, using(hub, tmp_path / "hf"):
+        yield hub
+
+
+LOAD = """
+import sys
+from datasets import load_dataset
+for version in sys.argv[2:]:
+    whole = load_dataset(sys.argv[1], revision="v" + version)
+    rows = load_dataset(sys.argv[1], revision="v" + version, streaming=True, split="train")
+    seen = sorted(row["id"] for row in rows)
+    assert seen == sorted(whole["train"]["id"])
+    assert next(iter(rows))["image"].size == (64, 64)
+    print(version, whole["train"].info.version, len(seen), whole["test"].num_rows)
+"""
+
+
+def loaded(hub: Hub, home: Path, *versions: str) -> list[str]:
+    """As another process, without mmdata, sees the versions."""
+    command = [sys.executable, "-c", LOAD, REPO, *versions]
+    done = subprocess.run(command, env=hub_env(hub, home), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_two_versions_are_loaded_by_their_tags_from_one_cache_and_from_two(birds, hub, tmp_path):
+    first = mmdata.push(birds, REPO, version="1.0.0")
+    second = mmdata.push(birds, REPO)
+    assert (first.created, first.tagged, second.created, second.tagged) == (True, True, False, True)
+    assert configs(pushed_files(hub)) == [("sample", False), ("1.1.0", True), ("1.0.0", False)]
+    old, new = "1.0.0 1.0.0 3 1", "1.1.0 1.1.0 4 1"
+    assert loaded(hub, tmp_path / "one", "1.0.0", "1.1.0", "1.0.0") == [old, new, old]
+    assert loaded(hub, tmp_path / "two", "1.1.0") == [new]
+    assert {path for path in pushed_files(hub) if path.startswith("data/")} == {
+        path.relative_to(birds).as_posix() for path in birds.glob("data/*/*")
+    }
+
+
+def test_the_same_push_again_sends_nothing(birds, hub):
+    first = mmdata.push(birds, REPO)
+    head, tags, _ = hub.snapshot(REPO)
+    hub.forget()
+    again = mmdata.push(birds, REPO)
+    assert not again.changed
+    assert again.commit == first.commit == head == tags["v1.1.0"]
+    assert {request.method for request in hub.requests} <= {"GET", "HEAD"}
+    assert hub.snapshot(REPO)[:2] == (head, tags)
+
+
+def test_an_older_version_is_there_or_refused(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    mmdata.push(birds, REPO)
+    head = hub.snapshot(REPO)[0]
+    assert not mmdata.push(birds, REPO, version="1.0.0").changed
+    assert hub.snapshot(REPO)[0] == head
+    mmdata.push(birds, "my-team/other")
+    with pytest.raises(HubError, match=r"holds 1\.1\.0 already, and versions only go up"):
+        mmdata.push(birds, "my-team/other", version="1.0.0")
+
+
+def test_a_shard_that_both_versions_have_is_sent_once(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    hub.forget()
+    mmdata.push(birds, REPO)
+    stored = [request.path.rsplit("/", 1)[1] for request in hub.requests if request.path.startswith("/storage/")]
+    test, train = (next(birds.glob(f"data/1.1.0/{split}-*")) for split in ("test", "train"))
+    assert (birds / "data/1.0.0" / test.name).exists()
+    digests = {file.path: file.sha256 for file in Releases(mmdata.Corpus(birds)).manifest("1.1.0").files}
+    assert digests[train.name] in stored
+    assert digests[test.name] not in stored
+    assert f"data/1.1.0/{test.name}" in pushed_files(hub)
+
+
+def test_a_better_card_goes_to_main_and_the_tag_stays(birds, hub):
+    first = mmdata.push(birds, REPO)
+    card = birds / "README.md"
+    card.write_text(card.read_text(encoding="utf-8").replace("# Birds", "# 새"), encoding="utf-8")
+    (birds / "prompts").mkdir()
+    (birds / "prompts/describe.yaml").write_text("id: describe\nmodel: m\nuser: 무엇인가?\n", encoding="utf-8")
+    done = mmdata.push(birds, REPO)
+    assert done.sent == ["README.md", "prompts/describe.yaml"]
+    assert (done.tagged, done.commit) == (False, first.commit)
+    head, tags, files = hub.snapshot(REPO)
+    assert tags == {"v1.1.0": first.commit}
+    assert head != first.commit
+    assert "# 새" in files["README.md"].decode()
+    (birds / "prompts/describe.yaml").unlink()
+    assert mmdata.push(birds, REPO).removed == ["prompts/describe.yaml"]
+
+
+def test_a_push_cut_before_its_tag_gets_it_from_the_next_version(birds, hub):
+    first = mmdata.push(birds, REPO, version="1.0.0")
+    hub.repos[REPO].tags.clear()
+    second = mmdata.push(birds, REPO)
+    assert hub.snapshot(REPO)[1] == {"v1.0.0": first.commit, "v1.1.0": second.commit}
+
+
+def test_what_an_untagged_push_of_other_content_left_is_replaced(birds, hub):
+    mmdata.push(birds, REPO)
+    hub.repos[REPO].tags.clear()
+    hub.put(REPO, {"data/1.1.0/train-00000-of-00001-0000000000000000.parquet": b"of a build that was done again"})
+    done = mmdata.push(birds, REPO)
+    assert done.removed == ["data/1.1.0/train-00000-of-00001-0000000000000000.parquet"]
+    assert done.tagged
+    assert not mmdata.push(birds, REPO).changed
+
+
+def test_only_what_belongs_to_a_corpus_is_sent(birds, hub):
+    for path in ("비밀.txt", ".env", "report.html", "annotations.sqlite", "prompts/.describe.yaml.swp", "raw/1.png"):
+        put(birds, path, b"x")
+    sent = set(mmdata.push(birds, REPO).sent)
+    assert {path for path in sent if not path.startswith(("data/1.1.0/", "sample/"))} == {
+        "README.md",
+        "builder.py",
+        "croissant.json",
+        "labels.yaml",
+    }
+
+
+def test_a_dry_run_only_looks(birds, hub):
+    done = mmdata.push(birds, REPO, dry_run=True)
+    assert (done.created, done.tagged, done.commit) == (True, True, "")
+    assert hub.repos == {}
+    assert {request.method for request in hub.requests} == {"GET"}
+    assert done.sent == mmdata.push(birds, REPO).sent
+
+
+def test_a_snapshot_of_the_tag_is_a_corpus_that_loads_and_passes(birds, hub, tmp_path):
+    mmdata.push(birds, REPO, version="1.0.0")
+    mmdata.push(birds, REPO)
+    folder = tmp_path / "빈 폴더"
+    huggingface_hub.snapshot_download(REPO, repo_type="dataset", revision="v1.1.0", local_dir=folder)
+    assert load_dataset(str(folder))["train"].info.version == "1.1.0"
+    assert ids(folder) == ids(birds)
+    assert load_dataset(str(folder), "1.0.0")["train"].num_rows == 3
+    report = mmdata.check(folder)
+    assert (report.version, report.count("error")) == ("1.1.0", 0)
+
+
+# What may be public
+
+
+def test_skin_is_not_made_public(built_skin, hub):
+    with pytest.raises(HubError, match=r"skin: the rows and pictures may not be made public: its licence is ai-hub"):
+        mmdata.push(built_skin, "my-team/skin")
+    assert hub.repos == {}
+
+
+def test_skin_may_lie_in_a_private_repository(built_skin, hub):
+    assert mmdata.push(built_skin, "my-team/skin", private=True).private
+    assert hub.repos["my-team/skin"].private
+    hub.repos["my-team/skin"].private = False  # Somebody opens it; what is new is not added to it.
+    with pytest.raises(HubError, match=r"my-team/skin is public\. skin: the rows and pictures may not"):
+        mmdata.push(built_skin, "my-team/skin")
+
+
+def test_an_organisation_that_makes_everything_public_gets_nothing(built_skin, hub, monkeypatch):
+    create = hub.create
+    monkeypatch.setattr(
+        hub, "create", lambda asked: (create(asked), setattr(hub.repos["my-team/skin"], "private", False))[0]
+    )
+    with pytest.raises(HubError, match="is there and public"):
+        mmdata.push(built_skin, "my-team/skin", private=True)
+    assert list(pushed_files(hub, "my-team/skin")) == [".gitattributes"]
+
+
+def test_private_does_not_hide_what_is_public(birds, hub):
+    mmdata.push(birds, REPO)
+    with pytest.raises(HubError, match="does not hide one"):
+        mmdata.push(birds, REPO, private=True)
+
+
+@pytest.mark.parametrize("said", ["may_redistribute: [rows]", "may_redistribute: []", ""])
+def test_pictures_need_leave(birds, hub, said):
+    card = birds / "README.md"
+    card.write_text(card.read_text(encoding="utf-8").replace(OPEN, said), encoding="utf-8")
+    with pytest.raises(HubError, match=r"pictures may not be made public.*put `may_redistribute: \[rows, images\]`"):
+        mmdata.push(birds, REPO)
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "kind"),
+    [
+        ("prompts/p.yaml", "id: p\nmodel: m\nuser: hf_abcdefghijklmnopqrstuvwxyz", "a Hugging Face token"),
+        ("builder.py", "\n# sk-proj-abcdefghijklmnopqrstuvwx\n", "an API key"),
+        ("builder.py", "\n# AKIAIOSFODNN7EXAMPLE\n", "an Amazon key"),
+        ("README.md", "-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
+        ("prices.yaml", f"# {WRITE}", "a Hugging Face token"),
+        ("terms.yaml", "# an older form of token", "the value of HF_TOKEN"),
+        ("labels.yaml", "\n# my very own key\n", "the value of OPENAI_API_KEY"),
+    ],
+)
+def test_a_key_in_a_file_stops_the_push(birds, hub, monkeypatch, path, text, kind):
+    monkeypatch.setenv("OPENAI_API_KEY", "my very own key")
+    if "older" in text:
+        monkeypatch.setenv("HF_TOKEN", text.removeprefix("# "))
+        hub.roles[text.removeprefix("# ")] = "write"
+    place = birds / path
+    place.parent.mkdir(exist_ok=True)
+    before = place.read_text(encoding="utf-8") if place.exists() else ""
+    place.write_text(before + text, encoding="utf-8")
+    with pytest.raises(HubError, match=f"{re.escape(path)}, line .* holds {kind}; nothing was published") as error:
+        mmdata.push(birds, REPO)
+    assert text.split()[-1] not in str(error.value)
+    assert hub.repos == {}
+
+
+@pytest.mark.slow
+def test_the_command_says_what_it_did_and_never_the_token(birds, tmp_path):
+    with serving() as hub:
+        env = hub_env(hub, tmp_path / "hf")
+        done = run("push", birds, "--repo", REPO, env=env | {"HF_DEBUG": "1"})
+        assert done.returncode == 0, done.stderr
+        assert 'load_dataset("my-team/birds", revision="v1.1.0")' in done.stdout
+        refused = run("push", birds, "--repo", REPO, "--version", "1.0.0", env=env | {"HF_TOKEN": READ})
+        assert (refused.returncode, refused.stdout) == (1, "")
+        said = json.loads(run("push", birds, "--repo", REPO, "--json", env=env).stdout)
+        assert (said["changed"], said["version"]) == (False, "1.1.0")
+        for text in (done.stdout, done.stderr, refused.stderr):
+            assert WRITE not in text
+            assert READ not in text
+        assert not any(WRITE.encode() in content for content in pushed_files(hub).values())
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize("name", ["birds", "a/b/c", "my team/birds", "", "../birds", "https://huggingface.co/a/b"])
+def test_a_name_that_is_none(birds, name):
+    with pytest.raises(HubError, match="namespace/name"):
+        mmdata.push(birds, name)
+
+
+def test_nothing_to_push(tmp_path, hub):
+    empty = mmdata.new("birds", tmp_path)
+    with pytest.raises(ReleaseError, match="no release to push yet"):
+        mmdata.push(empty, REPO)
+    assert hub.requests == []
+
+
+def test_a_damaged_release_is_not_published(birds, hub):
+    shard = next(birds.glob("data/1.1.0/train-*"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"x")
+    with pytest.raises(ReleaseError, match="the release is damaged"):
+        mmdata.push(birds, REPO)
+    assert hub.repos == {}
+
+
+def test_a_wrong_word_in_the_card(birds, hub):
+    card = birds / "README.md"
+    card.write_text(card.read_text(encoding="utf-8").replace(OPEN, "may_redistribute: [pictures]"), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"\[rows, images\], \[rows\], or \[\] for neither"):
+        mmdata.push(birds, REPO)
