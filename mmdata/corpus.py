@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from .builder import CorpusBuilder
 
+NAME = r"[a-z][a-z0-9_]*"
+"""Of a corpus and its folder."""
 HOME = Path(__file__).parent / "dataset_builders"
 if not HOME.is_dir():  # A checkout keeps the folder beside the package.
     HOME = Path(__file__).parent.parent / "dataset_builders"
@@ -114,13 +116,23 @@ class Corpus:
     def card(self) -> dict[str, Any]:
         """The YAML at the head of README.md."""
         path = self.folder / "README.md"
-        parts = read_text(path).split("---\n", 2)
-        if len(parts) != 3 or parts[0].strip():
-            raise CorpusError(f"{path}: the dataset card must begin with YAML between two lines of ---")
-        card = parse_yaml(parts[1], str(path))
+        card = parse_yaml(self._readme[0], str(path))
         if not isinstance(card, dict):
             raise CorpusError(f"{path}: the YAML between the --- lines must be `key: value` lines")
         return card
+
+    @property
+    def prose(self) -> str:
+        """README.md below its YAML."""
+        return self._readme[1]
+
+    @cached_property
+    def _readme(self) -> tuple[str, str]:
+        path = self.folder / "README.md"
+        found = re.match(r"\s*^---[ \t]*\n(.*?)^---[ \t]*$\n?(.*)", read_text(path), re.M | re.S)
+        if found is None:
+            raise CorpusError(f"{path}: the dataset card must begin with YAML between two lines of ---")
+        return found[1], found[2]
 
     @property
     def sample_config(self) -> dict[str, Any]:

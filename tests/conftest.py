@@ -10,11 +10,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = _cache.name
 os.environ["HF_HOME"] = f"{_cache.name}/home"  # Nobody's token, nobody's cache.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # The loopback Hub has no Xet storage.
-os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 import pytest  # noqa: E402
+from hub_server import serving  # noqa: E402
+from hubbing import using  # noqa: E402
 from hypothesis import settings  # noqa: E402
-from kit import GOOD, encoded, photo, put  # noqa: E402
+from kit import GOOD, encoded, opened, photo, put  # noqa: E402
 
 import mmdata  # noqa: E402
 
@@ -53,8 +55,26 @@ def built_skin(_built_once, tmp_path):
 @pytest.fixture
 def hub(tmp_path):
     """A Hub of its own, which huggingface_hub and datasets ask in this process."""
-    from hub_server import serving
-    from hubbing import using
 
     with serving() as running, using(running, tmp_path / "집"):
         yield running
+
+
+@pytest.fixture(scope="session")
+def _birds(tmp_path_factory):
+    """A corpus with releases of 4 and 5 rows, that may be passed on."""
+    home = tmp_path_factory.mktemp("두 판")
+    folder = opened(mmdata.new("birds", home / "내 말뭉치"))
+    source = home / "source"
+    for number in range(4):
+        split = "test" if number == 3 else "train"
+        put(source, f"{split}/{('동그라미', '네모')[number % 2]}/새_{number}.png", encoded(photo(number)))
+    mmdata.build(folder, source, workers=1)
+    put(source, "train/네모/새_9.png", encoded(photo(9)))
+    assert mmdata.build(folder, source, workers=1).version == "1.1.0"
+    return folder
+
+
+@pytest.fixture
+def birds(_birds, tmp_path):
+    return shutil.copytree(_birds, tmp_path / "새 모음" / "birds")

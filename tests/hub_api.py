@@ -6,6 +6,7 @@ import json
 import re
 import urllib.parse
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import yaml
@@ -266,6 +267,7 @@ def _entry(path: str, blob: Blob) -> dict[str, Any]:
     return {"type": "file", "oid": blob.git_sha1, "size": size, "path": path} | large
 
 
+@cache
 def _fault_of_card(text: str) -> str:
     """What is wrong with the metadata at its head, or nothing."""
     parts = text.split("---\n", 2)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,8 +94,9 @@ def corpus_of(home: Path, *rows: int) -> Path:
     return folder
 
 
-def _card(files: dict[str, bytes]) -> dict:
-    return yaml.safe_load(files["README.md"].decode().split("---\n")[1])
+@cache
+def _card(readme: bytes) -> dict:
+    return yaml.safe_load(readme.decode().split("---\n")[1])
 
 
 def assert_whole(hub: Hub) -> None:
@@ -106,7 +108,7 @@ def assert_whole(hub: Hub) -> None:
         if not tag and "README.md" not in tree:
             assert set(tree) == {".gitattributes"} and not tags
             continue
-        card = _card(tree)
+        card = _card(tree["README.md"])
         named = [p for c in card["configs"][1:] for split in c["data_files"] for p in split["path"]]
         assert named and set(named) <= set(tree)
         versions = {path.split("/")[1] for path in tree if path.startswith("data/")}

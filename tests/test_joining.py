@@ -1,9 +1,13 @@
 """Which published row a row here is, by its pictures; by id and labels where several have them."""
 
+from dataclasses import replace
+
+from answering import answer, newest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdata.hub.joining import Theirs, differing, same_row
+import mmdata
+from mmdata.hub.joining import PublishedRows, Theirs, differing, rows_with_pictures, same_row
 from mmdata.reading import Row
 
 
@@ -42,3 +46,31 @@ def test_a_row_gets_an_answer_only_if_no_other_could_be_meant(id, label, told):
         alike = [theirs for theirs in candidates if not differing(row(id, label), theirs)]
         assert {theirs.answers["describe"] for theirs in alike} == {found.answers["describe"]}
     assert same_row(row(id, label), candidates[::-1]) == found or found.id != id
+
+
+def test_rows_are_found_again_on_disk(built_skin, tmp_path, monkeypatch):
+    answer(built_skin, value=lambda row: row.values["label"] if row.number else None)
+    mmdata.release(built_skin)
+    release = newest(built_skin)
+    own = list(rows_with_pictures(release, ["label", "view"]))
+    with PublishedRows(tmp_path / "each", release, ["describe"]) as rows:
+        found = rows.matching(own[:-1])
+        assert [theirs.id for theirs in found] == [row.id for row, _ in own[:-1]]
+        assert [theirs.labels["label"] for theirs in found] == [row.values["label"] for row, _ in own[:-1]]
+        assert found[0].answers == {} and rows.not_here() == 1
+        assert rows.matching([(own[0][0], [("image", "0" * 64)]), (own[0][0], [])]) == [None, None]
+
+    monkeypatch.setattr("mmdata.hub.joining._pictures", lambda release: 36 * [[("image", "blank")]])
+    blank = [("image", "blank")]
+    with PublishedRows(tmp_path / "blank", release, ["describe"]) as rows:
+        last = own[-1][0]
+        [named, alike, neither] = rows.matching(
+            [(last, blank), (replace(last, id="new"), blank), (row("new", "?"), blank)]
+        )
+        assert (named.id, alike.answers, neither) == (last.id, {"describe": last.values["label"]}, None)
+        assert rows.not_here() == 0
+
+    monkeypatch.setattr("mmdata.hub.joining._pictures", lambda release: [[] for _ in range(36)])
+    with PublishedRows(tmp_path / "none", release, ["describe"]) as rows:
+        [named, other] = rows.matching([(last, []), (replace(last, id="new"), [])])
+        assert (named.id, other, rows.not_here()) == (last.id, None, 35)

@@ -62,7 +62,9 @@ def test_its_files_are_as_the_manifest_says_and_hold_nothing_else_of_the_source(
     release = newest(answered)
     source = {part for row in release.rows() for part in row.place.split("/")}
     secret = Finding.error("unreadable folder", "환자 김철수/비밀.png cannot be read", ["환자 김철수/비밀.png"], 3)
-    told = release.manifest.model_copy(update={"findings": [*release.manifest.findings, secret], "rejected": {"x": 2}})
+    told = release.manifest.model_copy(
+        update={"findings": [*release.manifest.findings, secret], "rejected": {"x": 2}, "rejected_sha256": "f0"}
+    )
     (tmp_path / "판").mkdir()
     made = write_partial(answered, Release(answered, told), tmp_path / "판")
     files = {path.name: path.read_bytes() for path in (tmp_path / "판").iterdir()}

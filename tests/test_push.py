@@ -1,8 +1,6 @@
 """Versions on a Hub: pushed by one commit and one tag, loaded by everyone else's tools."""
 
 import json
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +11,8 @@ import yaml
 from datasets import load_dataset
 from hub_api import READ, WRITE
 from hub_server import Hub, serving
-from hubbing import hub_env, using
-from kit import encoded, ids, photo, put, run
+from hubbing import hub_env
+from kit import ids, put, run
 
 import mmdata
 from mmdata.errors import CorpusError, HubError, ReleaseError
@@ -24,46 +22,9 @@ REPO = "my-team/birds"
 OPEN = "may_redistribute: [rows, images]"
 
 
-def pushed_files(hub: Hub, repo: str = REPO) -> dict[str, bytes]:
-    return hub.snapshot(repo)[2]
-
-
 def configs(files: dict[str, bytes]) -> list[tuple[str, bool]]:
     front = yaml.safe_load(files["README.md"].decode().split("---\n")[1])
     return [(config["config_name"], config.get("default", False)) for config in front["configs"]]
-
-
-def opened(folder: Path) -> Path:
-    """The corpus, its card saying that all of it may be passed on."""
-    card = folder / "README.md"
-    card.write_text(re.sub("may_redistribute:.*", OPEN, card.read_text(encoding="utf-8")), encoding="utf-8")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def _birds(tmp_path_factory):
-    """A corpus with releases of 4 and 5 rows, that may be passed on."""
-    home = tmp_path_factory.mktemp("두 판")
-    folder = opened(mmdata.new("birds", home / "내 말뭉치"))
-    source = home / "source"
-    for number in range(4):
-        split = "test" if number == 3 else "train"
-        put(source, f"{split}/{('동그라미', '네모')[number % 2]}/새_{number}.png", encoded(photo(number)))
-    mmdata.build(folder, source, workers=1)
-    put(source, "train/네모/새_9.png", encoded(photo(9)))
-    assert mmdata.build(folder, source, workers=1).version == "1.1.0"
-    return folder
-
-
-@pytest.fixture
-def birds(_birds, tmp_path):
-    return shutil.copytree(_birds, tmp_path / "새 모음" / "birds")
-
-
-@pytest.fixture
-def hub(tmp_path):
-    with serving() as hub, using(hub, tmp_path / "hf"):
-        yield hub
 
 
 LOAD = """
@@ -92,11 +53,11 @@ def test_two_versions_are_loaded_by_their_tags_from_one_cache_and_from_two(birds
     first = mmdata.push(birds, REPO, version="1.0.0")
     second = mmdata.push(birds, REPO)
     assert (first.created, first.tagged, second.created, second.tagged) == (True, True, False, True)
-    assert configs(pushed_files(hub)) == [("sample", False), ("1.1.0", True), ("1.0.0", False)]
+    assert configs(hub.files(REPO)) == [("sample", False), ("1.1.0", True), ("1.0.0", False)]
     old, new = "1.0.0 1.0.0 3 1", "1.1.0 1.1.0 4 1"
     assert loaded(hub, tmp_path / "one", "1.0.0", "1.1.0", "1.0.0") == [old, new, old]
     assert loaded(hub, tmp_path / "two", "1.1.0") == [new]
-    assert {path for path in pushed_files(hub) if path.startswith("data/")} == {
+    assert {path for path in hub.files(REPO) if path.startswith("data/")} == {
         path.relative_to(birds).as_posix() for path in birds.glob("data/*/*")
     }
 
@@ -133,7 +94,7 @@ def test_a_shard_that_both_versions_have_is_sent_once(birds, hub):
     digests = {file.path: file.sha256 for file in Releases(mmdata.Corpus(birds)).manifest("1.1.0").files}
     assert digests[train.name] in stored
     assert digests[test.name] not in stored
-    assert f"data/1.1.0/{test.name}" in pushed_files(hub)
+    assert f"data/1.1.0/{test.name}" in hub.files(REPO)
 
 
 def test_a_better_card_goes_to_main_and_the_tag_stays(birds, hub):
@@ -202,77 +163,6 @@ def test_a_snapshot_of_the_tag_is_a_corpus_that_loads_and_passes(birds, hub, tmp
     assert (report.version, report.count("error")) == ("1.1.0", 0)
 
 
-# What may be public
-
-
-def test_skin_is_not_made_public(built_skin, hub):
-    with pytest.raises(HubError, match=r"skin: the rows and pictures may not be made public: its licence is ai-hub"):
-        mmdata.push(built_skin, "my-team/skin")
-    assert hub.repos == {}
-
-
-def test_skin_may_lie_in_a_private_repository(built_skin, hub):
-    assert mmdata.push(built_skin, "my-team/skin", private=True).private
-    assert hub.repos["my-team/skin"].private
-    hub.repos["my-team/skin"].private = False  # Somebody opens it; what is new is not added to it.
-    with pytest.raises(HubError, match=r"my-team/skin is public\. skin: the rows and pictures may not"):
-        mmdata.push(built_skin, "my-team/skin")
-
-
-def test_an_organisation_that_makes_everything_public_gets_nothing(built_skin, hub, monkeypatch):
-    create = hub.create
-    monkeypatch.setattr(
-        hub, "create", lambda asked: (create(asked), setattr(hub.repos["my-team/skin"], "private", False))[0]
-    )
-    with pytest.raises(HubError, match="is there and public"):
-        mmdata.push(built_skin, "my-team/skin", private=True)
-    assert list(pushed_files(hub, "my-team/skin")) == [".gitattributes"]
-
-
-def test_private_does_not_hide_what_is_public(birds, hub):
-    mmdata.push(birds, REPO)
-    with pytest.raises(HubError, match="does not hide one"):
-        mmdata.push(birds, REPO, private=True)
-
-
-@pytest.mark.parametrize("said", ["may_redistribute: [rows]", "may_redistribute: []", ""])
-def test_pictures_need_leave(birds, hub, said):
-    card = birds / "README.md"
-    card.write_text(card.read_text(encoding="utf-8").replace(OPEN, said), encoding="utf-8")
-    with pytest.raises(HubError, match=r"pictures may not be made public.*put `may_redistribute: \[rows, images\]`"):
-        mmdata.push(birds, REPO)
-
-
-# Keys
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "kind"),
-    [
-        ("prompts/p.yaml", "id: p\nmodel: m\nuser: hf_abcdefghijklmnopqrstuvwxyz", "a Hugging Face token"),
-        ("builder.py", "\n# sk-proj-abcdefghijklmnopqrstuvwx\n", "an API key"),
-        ("builder.py", "\n# AKIAIOSFODNN7EXAMPLE\n", "an Amazon key"),
-        ("README.md", "-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
-        ("prices.yaml", f"# {WRITE}", "a Hugging Face token"),
-        ("terms.yaml", "# an older form of token", "the value of HF_TOKEN"),
-        ("labels.yaml", "\n# my very own key\n", "the value of OPENAI_API_KEY"),
-    ],
-)
-def test_a_key_in_a_file_stops_the_push(birds, hub, monkeypatch, path, text, kind):
-    monkeypatch.setenv("OPENAI_API_KEY", "my very own key")
-    if "older" in text:
-        monkeypatch.setenv("HF_TOKEN", text.removeprefix("# "))
-        hub.roles[text.removeprefix("# ")] = "write"
-    place = birds / path
-    place.parent.mkdir(exist_ok=True)
-    before = place.read_text(encoding="utf-8") if place.exists() else ""
-    place.write_text(before + text, encoding="utf-8")
-    with pytest.raises(HubError, match=f"{re.escape(path)}, line .* holds {kind}; nothing was published") as error:
-        mmdata.push(birds, REPO)
-    assert text.split()[-1] not in str(error.value)
-    assert hub.repos == {}
-
-
 @pytest.mark.slow
 def test_the_command_says_what_it_did_and_never_the_token(birds, tmp_path):
     with serving() as hub:
@@ -287,7 +177,7 @@ def test_the_command_says_what_it_did_and_never_the_token(birds, tmp_path):
         for text in (done.stdout, done.stderr, refused.stderr):
             assert WRITE not in text
             assert READ not in text
-        assert not any(WRITE.encode() in content for content in pushed_files(hub).values())
+        assert not any(WRITE.encode() in content for content in hub.files(REPO).values())
 
 
 # Mistakes

@@ -20,7 +20,6 @@ from ..corpus import Corpus
 from ..errors import CorpusError
 from ..manifest import Annotated, Manifest
 from ..names import bytes_text
-from ..strict import read_text
 from .changes import Version, changes_of
 from .licence import Licence, licence_of
 from .markdown import Markdown, code, link, plain, table, text
@@ -52,7 +51,7 @@ def card_of(corpus: Corpus, versions: Sequence[Version], report: Report, repo: s
     chosen = versions[-1].manifest
     path = corpus.folder / "README.md"
     try:
-        prose = own_prose(read_text(path).split("---\n", 2)[-1]).strip("\n")
+        prose = own_prose(corpus.prose).strip("\n")
     except ValueError as error:
         raise CorpusError(f"{path}: {error}") from None
     head = yaml.safe_dump(_front_matter(corpus, versions), allow_unicode=True, sort_keys=False)

@@ -12,7 +12,6 @@ import datasets
 
 from ..corpus import Corpus
 from ..manifest import Manifest
-from ..strict import read_text
 from .card import HUB, bibtex, own_prose
 from .licence import Licence, licence_of
 
@@ -140,7 +139,7 @@ def _quoted(name: str) -> str:
 
 def _description(corpus: Corpus) -> str:
     """The first paragraph of the card's prose, else its name."""
-    prose = own_prose(read_text(corpus.folder / "README.md").split("---\n", 2)[-1])
+    prose = own_prose(corpus.prose)
     paragraphs = (" ".join(part.split()) for part in prose.split("\n\n"))
     return next((part for part in paragraphs if part and part[0] not in "#`|-<!"), corpus.name)
 

@@ -11,14 +11,13 @@ from ..annotation.prompt import prompts_in
 from ..corpus import Corpus
 from ..errors import HubError, ReleaseError
 from ..hub.attaching import Joined, join_answers, place_prompt
+from ..hub.published import PublishedVersion, published_version
 from ..hub.remote import Remote
-from ..index import INDEX
 from ..manifest import ShardFile
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import Bump, Releases, matches
 from .build import explained
-from .pull import _manifest
 from .release import release
 
 
@@ -66,19 +65,19 @@ def attach(
         CorpusError: a prompt here is not the one that was asked.
         AnnotationError: the published answers cannot be put into a store; another process annotates.
     """
-    corpus, progress, remote = Corpus(folder), progress or Silent(), Remote(repo)
+    corpus, progress = Corpus(folder), progress or Silent()
     mine = _built(corpus)
     progress.stage("looking at the Hub")
-    version, commit = remote.version(version)
-    theirs = _fetched(remote, version, commit, progress)
-    joined = join_answers(corpus, mine, theirs, f"{repo} v{version}", progress)
+    found = published_version(Remote(repo), version)
+    theirs = _fetched(found, progress)
+    joined = join_answers(corpus, mine, theirs, str(found), progress)
     with explained(corpus.folder):
-        there = remote.tree(commit) if joined.prompts else {}
         for name in joined.prompts:
             path = f"prompts/{name}.yaml"
-            place_prompt(corpus.folder, theirs, name, remote.file(path, commit) if path in there else None)
+            file = found.remote.file(path, found.commit) if path in found.tree else None
+            place_prompt(corpus.folder, theirs, name, file)
     told = {field.name: getattr(joined, field.name) for field in fields(joined)}
-    done = Attached(repo=repo, version=version, commit=commit, corpus=corpus.name, **told)
+    done = Attached(repo=repo, version=found.version, commit=found.commit, corpus=corpus.name, **told)
     return _released(corpus, mine, theirs, done, bump, progress)
 
 
@@ -92,27 +91,21 @@ def _built(corpus: Corpus) -> Release:
     return Release(corpus.folder, manifest)
 
 
-def _fetched(remote: Remote, version: str, commit: str, progress: Progress) -> Release:
+def _fetched(found: PublishedVersion, progress: Progress) -> Release:
     """A version in Hugging Face's cache, each file verified. Of one with pictures, they come along."""
-    data = f"data/{version}"
-    tree = remote.tree(commit)
-    if f"{data}/manifest.json" not in tree:
-        raise HubError(f"{remote.repo}: its tag v{version} holds no {data}/manifest.json; it was not pushed by mmdata")
-    at = remote.file(f"{data}/manifest.json", commit)
-    manifest = _manifest(at, remote.repo, version)
-    if not manifest.annotations:
-        raise HubError(f"{remote.repo} v{version} has no answers to attach: it was published before any were made")
-    progress.stage(f"fetching v{version}")
+    if not found.manifest.annotations:
+        raise HubError(f"{found} has no answers to attach: it was published before any were made")
+    progress.stage(f"fetching {found}")
     progress.pause()
-    for name, digest in [(INDEX, manifest.index_sha256), *((file.path, file.sha256) for file in manifest.files)]:
-        path = remote.file(f"{data}/{name}", commit)
+    for name, digest in found.digests.items():
+        path = found.remote.file(found.data + name, found.commit)
         if not matches(path, digest):
             path.resolve().unlink()  # The next run fetches it anew.
             raise HubError(
-                f"{remote.repo} v{version}: {name} is not as the manifest says, so nothing was attached. Run the same "
-                "command again; if it stays so, the version on the Hub is damaged"
+                f"{found}: {name} is not as the manifest says, so nothing was attached. Run the same command again; if it "
+                "stays so, the version on the Hub is damaged"
             )
-    return Release(at.parents[2], manifest)
+    return Release(path.parents[2], found.manifest)
 
 
 def _released(

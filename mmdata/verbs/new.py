@@ -4,12 +4,11 @@ import re
 import shutil
 from pathlib import Path
 
-from ..corpus import HOME, corpora_in
+from ..corpus import HOME, NAME, corpora_in
 from ..errors import CorpusError
 from .build import build
 
 TEMPLATE = Path(__file__).parent.parent / "template"
-NAME = r"[a-z][a-z0-9_]*"
 LOCAL = shutil.ignore_patterns("data", ".*", "__pycache__")  # A user's own releases stay behind.
 
 

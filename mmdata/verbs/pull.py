@@ -2,13 +2,11 @@
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.text import Text
 
 from ..annotation.adopting import adopt
@@ -16,16 +14,13 @@ from ..annotation.store import writing
 from ..corpus import Corpus
 from ..errors import AnnotationError, HubError, ReleaseError
 from ..hub.plan import CARD, PARTS
+from ..hub.published import PublishedVersion, published_version
 from ..hub.remote import Entry, Local, Remote
-from ..index import INDEX
-from ..manifest import Manifest
 from ..names import bytes_text
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import REJECTED, Releases, matches, sync
-from ..strict import explain
 from .build import explained
-from .new import NAME
 
 
 @dataclass(slots=True)
@@ -72,77 +67,64 @@ def pull(
         HubError: no such repository or version, one without pictures, or the Hub or the way to it fails.
         ReleaseError: another release of that version is here, or what came is not what its manifest says.
     """
-    progress, remote = progress or Silent(), Remote(repo)
+    progress = progress or Silent()
     progress.stage("looking at the Hub")
-    version, commit = remote.version(version)
-    tree = remote.tree(commit)
-    data = f"data/{version}/"
-    if f"{data}manifest.json" not in tree:
-        raise HubError(f"{repo}: its tag v{version} holds no {data}manifest.json; it was not pushed by mmdata")
-    manifest = _manifest(remote.file(f"{data}manifest.json", commit), repo, version)
+    found = published_version(Remote(repo), version)
+    manifest = found.manifest
     if manifest.whole is not None:
         raise HubError(
-            f"{repo} v{version} was published without its pictures. Build a release from your own copy of the source, "
-            f"then run `mmdata attach FOLDER --repo {repo}`"
+            f"{found} was published without its pictures. Build a release from your own copy of the source, then run "
+            f"`mmdata attach FOLDER --repo {repo}`"
         )
-    names = ["manifest.json", INDEX, REJECTED, *(file.path for file in manifest.files)]
     folder = Path(into).expanduser() if into is not None else Path("dataset_builders") / manifest.corpus
-    if folder.exists() and not (folder / "builder.py").exists() and {p.name for p in folder.iterdir()} - {".pull"}:
+    new = not (folder / "builder.py").exists()
+    if new and folder.exists() and {path.name for path in folder.iterdir()} - {".pull"}:
         raise HubError(f"{folder} is no corpus folder, and not empty. Give another with --into")
-    done = Pulled(repo, version, commit, folder, rows=sum(manifest.splits.values()))
+    done = Pulled(repo, found.version, found.commit, folder, rows=sum(manifest.splits.values()))
+    parts = sorted(path for path in found.tree if path == CARD or _is_part(path))
+    here = folder / found.data / "manifest.json"
     with explained(folder):
-        here = folder / "data" / version / "manifest.json"
-        new = not (folder / "builder.py").exists()
-        parts = sorted(path for path in tree if path == CARD or _is_part(path))
         if not here.exists():
-            done.created, done.bytes = True, sum(tree[data + name].size for name in names if data + name in tree)
-            # Beside the releases, on the same disk; what an interrupted pull left there is not fetched again.
-            aside = folder / ".pull" / commit
-            aside.mkdir(parents=True, exist_ok=True)
-            progress.stage(f"fetching {bytes_text(done.bytes)}")
-            progress.pause()
-            remote.download([*(data + name for name in names), *(parts if new else [])], commit, aside)
-            progress.stage("verifying")
-            _require_whole(aside / data, manifest, repo)
-            if new:
-                _lay_out(aside, folder, parts)
-            with Releases(Corpus(folder)).writing() as work:
-                (work / "release").mkdir()
-                for name in names:
-                    os.replace(aside / data / name, work / "release" / name)
-                    sync(work / "release" / name)
-                Releases(Corpus(folder)).publish(work, manifest)
-            shutil.rmtree(folder / ".pull", ignore_errors=True)
-        elif not tree[f"{data}manifest.json"].holds(Local(here)):
+            done.created, done.bytes = True, _fetch(found, folder, parts if new else [], progress)
+        elif not found.tree[found.data + "manifest.json"].holds(Local(here)):
             raise ReleaseError(
-                f"{folder} has a release {version} that is not the one of {repo}. Pull into another folder, with --into"
+                f"{folder} has a release {found.version} that is not the one of {found}. Pull into another folder, with --into"
             )
         if not new:
-            done.differing = _differing(folder, parts, tree)
-    progress.stage("keeping its answers")
+            done.differing = _differing(folder, parts, found.tree)
     with writing(folder.absolute()) as store:
         for note in manifest.annotations:
             try:
-                done.adopted |= adopt(store, Release(folder, manifest), [note], f"{repo} v{version}", progress)
+                done.adopted |= adopt(store, Release(folder, manifest), [note], str(found), progress)
             except AnnotationError as error:  # The release is whole without: say so, and go on.
                 done.left.append(str(error))
     return done
 
 
-def _manifest(path: Path, repo: str, version: str) -> Manifest:
-    """What came from the Hub is not trusted: names in it become paths here."""
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise HubError(
-            f"{repo} v{version}: its manifest.json cannot be read: {explain(error)}. A newer mmdata may"
-        ) from None
-    bad = [file.path for file in manifest.files if not re.fullmatch(r"[\w-]+\.parquet", file.path)]
-    if manifest.version != version or bad or not re.fullmatch(NAME, manifest.corpus):
-        raise HubError(
-            f"{repo} v{version}: its manifest names {(bad or [f'{manifest.corpus} {manifest.version}'])[0]!r}; it was not pushed by mmdata"
-        )
-    return manifest
+def _fetch(found: PublishedVersion, folder: Path, parts: Sequence[str], progress: Progress) -> int:
+    """Lay the version out as a release, with the corpus's own files; returns its bytes."""
+    digests = found.digests | {REJECTED: found.manifest.rejected_sha256}
+    names = ["manifest.json", *digests]
+    size = sum(found.tree[found.data + name].size for name in names if found.data + name in found.tree)
+    # Beside the releases, on the same disk; what an interrupted pull left there is not fetched again.
+    aside = folder / ".pull" / found.commit
+    aside.mkdir(parents=True, exist_ok=True)
+    progress.stage(f"fetching {bytes_text(size)}")
+    progress.pause()
+    found.remote.download([*(found.data + name for name in names), *parts], found.commit, aside)
+    progress.stage("verifying")
+    _require_whole(aside / found.data, digests, str(found))
+    if parts:
+        _lay_out(aside, folder, parts)
+    releases = Releases(Corpus(folder))
+    with releases.writing() as work:
+        (work / "release").mkdir()
+        for name in names:
+            os.replace(aside / found.data / name, work / "release" / name)
+            sync(work / "release" / name)
+        releases.publish(work, found.manifest)
+    shutil.rmtree(folder / ".pull", ignore_errors=True)
+    return size
 
 
 def _is_part(path: str) -> bool:
@@ -152,18 +134,15 @@ def _is_part(path: str) -> bool:
     )
 
 
-def _require_whole(aside: Path, manifest: Manifest, repo: str) -> None:
+def _require_whole(aside: Path, digests: Mapping[str, str], version: str) -> None:
     """Each file is as the manifest says; one that is not is removed, so that the next pull fetches it anew."""
-    digests = {INDEX: manifest.index_sha256, REJECTED: manifest.rejected_sha256} | {
-        f.path: f.sha256 for f in manifest.files
-    }
     wrong = [name for name, digest in digests.items() if not matches(aside / name, digest)]
     for name in wrong:
         (aside / name).unlink(missing_ok=True)
     if wrong:
         raise HubError(
-            f"{repo} v{manifest.version}: {wrong[0]} is not as the manifest says, so nothing was laid out. Run the same command "
-            "again; if it stays so, the version on the Hub is damaged"
+            f"{version}: {wrong[0]} is not as the manifest says, so nothing was laid out. Run the same command again; if it "
+            "stays so, the version on the Hub is damaged"
         )
 
 

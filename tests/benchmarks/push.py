@@ -9,19 +9,17 @@ The pictures are made: coloured fields under grain, JPEG of 80 to 180 kB, which 
 
 import argparse
 import functools
-import hashlib
-import http.client
 import json
-import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-import urllib.parse
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -34,6 +32,7 @@ from xet_server import XetHub, sent
 
 CLASSES = ("네모", "동그라미")  # The template's, in the order of their folders.
 REPO = "bench/photos"
+CASES = ("bare", "push", "upload_folder")
 PROMPT = """id: caption
 model: gpt-4o-mini
 fields: [id]
@@ -124,50 +123,28 @@ def answer(folder: Path) -> None:
         ])  # fmt: skip
 
 
-# The cases: each runs in a fresh process
+# The cases: each runs in a fresh process of `push_cases`
 
 
-def case_push(folder: Path, version: str) -> None:
-    import mmdata
+class Seconds(NamedTuple):
+    """Of a process, its start included."""
 
-    mmdata.push(folder, REPO, version=version)
-
-
-def case_upload_folder(folder: Path, version: str) -> None:
-    """What people do without us: no commit that is whole or absent, no card, no tag, nothing verified."""
-    from huggingface_hub import HfApi
-
-    api = HfApi()
-    api.create_repo(REPO, repo_type="dataset", exist_ok=True)
-    patterns = ["*.md", "*.py", "*.yaml", "prompts/*", "sample/*", f"data/{version}/*"]
-    api.upload_folder(repo_id=REPO, folder_path=folder, repo_type="dataset", allow_patterns=patterns)
+    wall: float
+    cpu: float
 
 
-def case_bare(folder: Path, version: str) -> None:
-    """sha256 of each file and a PUT of it, one after another, and nothing else."""
-    host = urllib.parse.urlsplit(os.environ["HF_ENDPOINT"]).netloc
-    connection = http.client.HTTPConnection(host)
-    for path in sorted((folder / "data" / version).iterdir()):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            size = {"Content-Length": str(path.stat().st_size)}
-            connection.request("PUT", f"/storage/{digest}?X-Signature={SIGNATURE}", file, size)
-            if connection.getresponse().read():
-                raise SystemExit("not stored")
-
-
-CASES = {"push": case_push, "upload_folder": case_upload_folder, "bare": case_bare}
-
-
-def run(case: str, folder: Path, version: str, hub: Hub, home: Path, xet: bool = False) -> float:
-    """Seconds, start of the process included."""
+def run(case: str, folder: Path, version: str, hub: Hub, home: Path, xet: bool = False) -> Seconds:
     hub.forget()
     env = hub_env(hub, home) | {"HF_HUB_DISABLE_XET": "01"[not xet], "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    command = [sys.executable, __file__, "--case", case, "--folder", folder, "--version", version]
-    began = time.perf_counter()
+    command = [sys.executable, Path(__file__).with_name("push_cases.py"), case, folder, version, REPO, SIGNATURE]
+    began, before = time.perf_counter(), cpu_of_children()
     subprocess.run(command, env=env | {"HF_XET_TELEMETRY_ENABLED": "0"}, check=True)
-    return time.perf_counter() - began
+    return Seconds(time.perf_counter() - began, cpu_of_children() - before)
+
+
+def cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 # The figures
@@ -175,42 +152,40 @@ def run(case: str, folder: Path, version: str, hub: Hub, home: Path, xet: bool =
 
 def bytes_sent(folder: Path, work: Path) -> None:
     """Each release after the one before, three ways."""
-    ways = {"LFS": Hub(), "Xet": XetHub(), "Xet, another machine each time": XetHub()}
-    ways["Xet, that and a store that does not tell"] = XetHub(shares=False)
-    for way, hub in ways.items():
+    ways = [
+        ("LFS", Hub, False),
+        ("Xet, always from one machine", XetHub, False),
+        ("Xet, each time from a machine that has pushed nothing before", XetHub, True),
+    ]
+    for way, made, elsewhere in ways:
         print(f"\n{way}")
         home = work / "home"
         shutil.rmtree(home, ignore_errors=True)
-        with serving(hub):
-            for version, what in STEPS.items():
-                if "another" in way or "that" in way:
+        with serving(made()) as hub:
+            for version, what in [*STEPS.items(), (ANSWERED, "again, nothing is new")]:
+                if elsewhere:
                     shutil.rmtree(home, ignore_errors=True)
-                seconds = run("push", folder, version, hub, home, xet=way != "LFS")
-                print(f"{version} {what:40} {json.dumps(sent(hub))} {seconds:.1f} s", flush=True)
-            seconds = run("push", folder, ANSWERED, hub, home, xet=way != "LFS")
-            print(f"{'again, nothing new':46} {json.dumps(sent(hub))} {seconds:.1f} s", flush=True)
-        hub.stored.clear()
-        hub.repos.clear()
+                run("push", folder, version, hub, home, xet=way != "LFS")
+                print(f"{version} {what:38} {json.dumps(sent(hub))}", flush=True)
 
 
 def seconds(folder: Path, work: Path, rounds: int) -> None:
     """By LFS to an empty Hub, and once more where it is all there."""
-    taken: dict[str, list[float]] = {}
+    taken: dict[str, list[Seconds]] = {}
     for number in range(rounds):
-        order = list(CASES)
-        random.Random(number).shuffle(order)
-        for case in order:
+        for case in random.Random(number).sample(CASES, len(CASES)):
+            shutil.rmtree(work / "home", ignore_errors=True)
             with serving() as hub:
-                shutil.rmtree(work / "home", ignore_errors=True)
-                taken.setdefault(case, []).append(run(case, folder, "1.0.0", hub, work / "home"))
-                requests = sent(hub)
-                if case != "bare":
-                    taken.setdefault(f"{case} again", []).append(run(case, folder, "1.0.0", hub, work / "home"))
-                print(case, {name: round(times[-1], 2) for name, times in taken.items()}, requests, flush=True)
-    bare = statistics.median(taken["bare"])
-    for name, times in sorted(taken.items()):
-        median = statistics.median(times)
-        print(f"{name:24} {median:6.2f} s ({min(times):.2f} – {max(times):.2f}), {median / bare:.2f} of bare")
+                for name in (case, f"{case} again")[: 1 if case == "bare" else 2]:
+                    one = run(case, folder, "1.0.0", hub, work / "home")
+                    taken.setdefault(name, []).append(one)
+                    print(name, one, sent(hub), flush=True)
+    bare = [statistics.median(times) for times in zip(*taken["bare"], strict=True)]
+    for name, runs in sorted(taken.items()):
+        for kind, times, least in zip(Seconds._fields, zip(*runs, strict=True), bare, strict=True):
+            median = statistics.median(times)
+            said = f"{median:6.2f} s ({min(times):.2f} – {max(times):.2f}), {median / least:.2f} of bare"
+            print(f"{name:20} {kind:5} {said}")
 
 
 def main() -> None:
@@ -218,20 +193,17 @@ def main() -> None:
     arguments.add_argument("--work", type=Path, default=Path("/tmp/mmdata-bench"))
     arguments.add_argument("--pictures", type=int, default=2400)
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--case", choices=CASES)
-    arguments.add_argument("--folder", type=Path)
-    arguments.add_argument("--version")
+    arguments.add_argument("--parts", default="bytes,seconds")
     given = arguments.parse_args()
-    if given.case:
-        CASES[given.case](given.folder, given.version)
-        return
     given.work.mkdir(parents=True, exist_ok=True)
     folder = corpus(given.work, given.pictures)
     for version in STEPS:
         files = list((folder / "data" / version).iterdir())
         print(version, len(files), "files", sum(path.stat().st_size for path in files), "bytes")
-    bytes_sent(folder, given.work)
-    seconds(folder, given.work, given.rounds)
+    if "bytes" in given.parts:
+        bytes_sent(folder, given.work)
+    if "seconds" in given.parts:
+        seconds(folder, given.work, given.rounds)
 
 
 if __name__ == "__main__":

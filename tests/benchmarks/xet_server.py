@@ -35,20 +35,16 @@ EVERY = 1024
 class XetHub(Hub):
     """What it holds, and what it tells of it.
 
-    Args:
-        shares: answer a client that asks for a chunk, as the real store does for one in 1,024 and the first of each
-            file. Then a machine that has pushed nothing before knows of what others have.
+    A client may ask whether a chunk is there: as in the real store, the first of each file and one in 1,024. So a
+    machine that has pushed nothing before finds what others have sent; one that has, remembers it.
     """
 
-    def __init__(self, shares: bool = True):
+    def __init__(self) -> None:
         super().__init__()
-        self.shares = shares
         self.xorbs: dict[str, list[bytes]] = {}
         """Hash → chunks as they are sent: packed, each with its header."""
         self.known: dict[str, bytes] = {}
         """Hash of a chunk that may be asked for → shard that says where it is."""
-        self.found = 0
-        """Chunks asked for and known."""
 
     def answer(self, asked: Asked) -> Answer:
         path = asked.path.strip("/").split("/")
@@ -64,9 +60,8 @@ class XetHub(Hub):
                 self._register(asked.body)
                 return Answer(body=b'{"type": "result"}\n')
             case ["v1", "chunks", _, name]:
-                if not (self.shares and name in self.known):
+                if name not in self.known:
                     raise Refused(404)
-                self.found += 1
                 return Answer(body=self.known[name])
             case ["v1", "xorb-grants", *_]:  # An address elsewhere to send to; without one it is sent here.
                 raise Refused(404)
