@@ -11,7 +11,6 @@ import pytest
 from hub_api import WRITE
 from hub_server import Fault, at, serving, since
 from hubbing import REPO, assert_whole, corpus_of, harmless, held, started, using
-from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
 
 from mmdata.errors import HubError
 from mmdata.verbs import push as verb
@@ -48,9 +47,7 @@ def quick():
     with pytest.MonkeyPatch.context() as patch:
         for name in ("report_for", "card_of", "croissant_of"):
             patch.setattr(verb, name, _once(getattr(verb, name)))
-        disable_progress_bars()
         yield
-        enable_progress_bars()
 
 
 def _once(function):

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import traceback
+from unittest.mock import Mock
 
 import httpx2
 import pytest
@@ -56,9 +57,8 @@ def test_what_is_sent_is_there_and_what_is_gone_is_not(remote, hub):
     remote.tag("1.10.0", first)
     remote.tag("1.9.0", second)
     state = remote.state()
-    assert (state.head, state.private, list(state.tags.items())) == (
-        second, False, [("1.9.0", second), ("1.10.0", first)],
-    )  # fmt: skip
+    assert (state.head, state.private) == (second, False)
+    assert list(state.tags.items()) == [("1.9.0", second), ("1.10.0", first)]
     assert state.newest == "1.10.0" and remote.version(None) == ("1.10.0", first)
     assert remote.version("v1.9.0") == ("1.9.0", second)
     assert set(remote.tree(first)) == {".gitattributes", "a.txt", "data/x.parquet"}
@@ -72,12 +72,6 @@ def test_a_private_repository_is_made_private(hub):
     assert state.private and hub.repos[REPO].private and Remote(REPO).state() == state
 
 
-def test_a_long_tree_is_read_to_its_end(remote, hub):
-    hub.page = 3
-    send(remote, **{f"data/{n}.txt": Local(b"%d" % n) for n in range(10)})
-    assert len(remote.tree("main")) == 11
-
-
 @pytest.mark.parametrize("rules", [b"data/\n", b"*\n", b"*.parquet\n"])
 def test_a_gitignore_on_the_hub_loses_no_file(remote, hub, rules):
     hub.put(REPO, {".gitignore": rules})
@@ -85,13 +79,6 @@ def test_a_gitignore_on_the_hub_loses_no_file(remote, hub, rules):
     send(remote, **files)
     held = hub.snapshot(REPO)[2]
     assert {path: held[path] for path in files} == {path: local.bytes for path, local in files.items()}
-
-
-def test_the_same_content_is_stored_once(remote, hub):
-    send(remote, **{"data/1.0.0/x.parquet": SHARD})
-    send(remote, **{"data/1.1.0/x.parquet": SHARD})
-    assert hub.uploaded == SHARD.size
-    assert hub.snapshot(REPO)[2]["data/1.1.0/x.parquet"] == SHARD.bytes
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.booleans())
@@ -269,8 +256,7 @@ def test_what_is_not_there(remote, hub):
     assert "404, it has no such revision" in refused(lambda: remote.tree("v9.9.9"))
     assert "404" in refused(lambda: remote.file("none.txt", head))
     assert "404" in refused(lambda: Remote("our-team/none").tree("main"))
-    said = refused(lambda: remote.version(None))
-    assert said == f"{REPO} has no version yet. It has: none: nothing was pushed there by mmdata"
+    assert "no version yet. It has: none: nothing was pushed there by mmdata" in refused(lambda: remote.version(None))
     remote.tag("1.0.0", head)
     assert refused(lambda: remote.version("2.0.0")) == f"{REPO} has no version 2.0.0. It has: 1.0.0"
 
@@ -300,10 +286,8 @@ def test_offline_and_no_network(remote, monkeypatch):
 
 
 def test_a_hub_that_does_not_answer_in_time(remote, monkeypatch):
-    def late(*_, **__):
-        raise httpx2.ReadTimeout("10 s", request=httpx2.Request("GET", f"http://x/?{SIGNATURE}"))
-
-    monkeypatch.setattr(remote.api, "list_repo_refs", late)
+    late = httpx2.ReadTimeout("10 s", request=httpx2.Request("GET", f"http://x/?{SIGNATURE}"))
+    monkeypatch.setattr(remote.api, "list_repo_refs", Mock(side_effect=late))
     assert "does not answer in time" in refused(remote.state)
 
 
