@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,7 @@ from .images import VERSION, Decode, ImageCheck
 
 _LIBRARIES = f"pillow {version('pillow')} imagehash {version('imagehash')}"
 """Another Pillow may read what this one refused."""
+Kept = TypeVar("Kept", bound=BaseModel)
 Recall = Callable[[str, str | None], ImageCheck | None]
 
 
@@ -53,15 +55,21 @@ class Cache:
 
     def last_build(self) -> LastBuild | None:
         """What the newest build was made, or confirmed, under."""
-        try:
-            row = self._db.execute("SELECT value FROM state WHERE name = 'last build'").fetchone()
-            return row and LastBuild.model_validate_json(row[0])
-        except (sqlite3.DatabaseError, ValidationError):  # Damaged: what cannot be read is not known.
-            return None
+        return self.kept("last build", LastBuild)
 
     def set_last_build(self, key: str, findings: list[Finding]) -> None:
-        said = LastBuild(key=key, findings=findings).model_dump_json()
-        self._db.execute("INSERT OR REPLACE INTO state VALUES ('last build', ?)", (said,))
+        self.keep("last build", LastBuild(key=key, findings=findings))
+
+    def kept(self, name: str, kind: type[Kept]) -> Kept | None:
+        """What was kept under a name; None: nothing, or nothing that can be read."""
+        try:
+            row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+            return None if row is None else kind.model_validate_json(row[0])
+        except (sqlite3.DatabaseError, ValidationError):
+            return None
+
+    def keep(self, name: str, value: BaseModel) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value.model_dump_json()))
         self._db.commit()
 
 

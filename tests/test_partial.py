@@ -18,6 +18,7 @@ from mmdata.checking.texts import TEXT_CHECKS
 from mmdata.corpus import Corpus
 from mmdata.errors import HubError
 from mmdata.findings import Finding
+from mmdata.hub import reporting
 from mmdata.hub.partial import write_partial
 from mmdata.hub.reporting import report_for
 from mmdata.manifest import Manifest
@@ -175,6 +176,7 @@ def test_the_report_is_of_the_releases_own_answers_and_prompts(answered):
     found = {check.name: check for check in report.checks}
     assert (found["missing"].found, found["too short"].found, found["missing"].could_not) == (12, 24, "")
     assert (found[PICTURE_CHECKS[0].name].judged, found["files against manifest"].found) == (36, 0)
+    (answered / ".cache.sqlite").unlink()
     assert without(report_for(corpus, release)) == without(report)
     assert not path_of(answered).exists()
 
@@ -194,3 +196,15 @@ def test_what_no_prompt_is_known_of_is_not_judged_and_said(answered):
     assert report.answers == {} and any(check.judged == 36 for check in report.checks)
     bare = report_for(Corpus(answered), Release(answered, release.manifest.model_copy(update={"annotations": []})))
     assert {check.could_not for check in bare.checks if check.name in of_texts} == {"the release has no answers"}
+
+
+def test_a_report_is_made_once_until_something_that_judges_changes(answered, monkeypatch):
+    made = []
+    real = reporting.report_of
+    monkeypatch.setattr(reporting, "report_of", lambda *given: made.append(1) or real(*given))
+    first = report_for(Corpus(answered), newest(answered))
+    assert report_for(Corpus(answered), newest(answered)) == first
+    assert len(made) == 1
+    (answered / "terms.yaml").write_text("replace:\n  erythema: 홍반\n", encoding="utf-8")
+    report_for(Corpus(answered), newest(answered))
+    assert len(made) == 2
