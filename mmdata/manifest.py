@@ -57,8 +57,8 @@ class Annotated(_Strict):
     """All that was asked with: the prompt's file as it was then. Empty in releases of before it was kept."""
 
 
-class Whole(_Strict):
-    """Of a version published without pictures: the release that it was taken from."""
+class Original(_Strict):
+    """The release, with pictures, that a version without them was taken from."""
 
     features: list[dict[str, Any]]
     files: list[ShardFile]
@@ -93,8 +93,8 @@ class Manifest(_Strict):
     """Digest of what was built (`content`); the same for all releases that only add annotations to one build."""
     annotations: list[Annotated] = []
     findings: list[Finding]
-    whole: Whole | None = None
-    """Set where this is only the ids, hashes, labels and answers of a release."""
+    taken_from: Original | None = None
+    """Set where this is only the ids, picture hashes, labels and answers of a release."""
 
     @property
     def splits(self) -> dict[str, int]:

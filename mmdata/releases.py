@@ -9,10 +9,12 @@ by the next writer: a complete folder that is not yet named is named, staging is
 writer at a time holds `.lock`; readers need none.
 """
 
+import errno
 import hashlib
 import os
 import re
 import shutil
+import sqlite3
 import time
 import uuid
 from collections.abc import Iterator
@@ -25,7 +27,7 @@ from pydantic import ValidationError
 
 from .configs import configs_of
 from .corpus import Corpus
-from .errors import MmdataError, ReleaseError
+from .errors import BuildError, MmdataError, ReleaseError
 from .lock import locked
 from .manifest import Manifest
 from .strict import explain
@@ -47,7 +49,7 @@ class Releases:
     def versions(self) -> list[str]:
         """Complete releases on disk, oldest first."""
         found = [p.parent.name for p in self.data.glob("*/manifest.json")]
-        return sorted((v for v in found if re.fullmatch(r"\d+\.\d+\.\d+", v)), key=_order)
+        return sorted((v for v in found if re.fullmatch(r"\d+\.\d+\.\d+", v)), key=order)
 
     def manifest(self, version: str) -> Manifest:
         """What a release says of itself. Raises ReleaseError where there is none."""
@@ -68,7 +70,7 @@ class Releases:
         versions = self.versions()
         if not versions:
             return FIRST
-        major, minor, patch = _order(versions[-1])
+        major, minor, patch = order(versions[-1])
         return {
             "major": f"{major + 1}.0.0",
             "minor": f"{major}.{minor + 1}.0",
@@ -182,6 +184,22 @@ def blaming_damage(folder: Path, manifest: Manifest) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """A full or failing disk as a message."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        why = os.strerror(number) if number else str(error)
+        full = number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in why
+        raise BuildError(
+            f"{folder}: cannot be written: {why}. The releases there are as they were. "
+            + ("Free some disk space" if full else "Put that right")
+            + " and run the same command again"
+        ) from None
+
+
 def _remove(folder: Path) -> None:
     """Remove a folder; a worker of a killed build may write its last file meanwhile."""
     for _ in range(20):
@@ -191,6 +209,7 @@ def _remove(folder: Path) -> None:
         time.sleep(0.1)
 
 
-def _order(version: str) -> tuple[int, int, int]:
+def order(version: str) -> tuple[int, int, int]:
+    """To sort versions by: 1.10.0 comes after 1.9.0."""
     major, minor, patch = map(int, version.split("."))
     return major, minor, patch

@@ -13,6 +13,7 @@ from answering import answer, finding, newest, stored
 import mmdata
 from mmdata.annotation.prompt import parse_prompt
 from mmdata.annotation.store import path_of
+from mmdata.corpus import Corpus
 from mmdata.errors import AnnotationError, CorpusError, HubError, ReleaseError
 from mmdata.hub.partial import write_partial
 from mmdata.releases import Releases
@@ -35,7 +36,7 @@ def theirs(_built_once, tmp_path_factory):
 def version(theirs, tmp_path_factory):
     """Path → content of that release on the Hub, without its pictures."""
     into = tmp_path_factory.mktemp("판")
-    write_partial(theirs, newest(theirs), into)
+    write_partial(Corpus(theirs), newest(theirs), into)
     files = {f"data/1.1.0/{path.name}": path.read_bytes() for path in into.iterdir()}
     return files | {f"prompts/{path.name}": path.read_bytes() for path in (theirs / "prompts").iterdir()}
 
@@ -223,7 +224,7 @@ def test_a_damaged_file_on_the_hub_is_refused_and_fetched_anew_the_next_time(min
     content[len(content) // 2] ^= 1
     on_hub({name: bytes(content)})
     with pytest.raises(
-        HubError, match=r"v1\.1\.0: test-.*parquet is not as the manifest says, so nothing was attached"
+        HubError, match=r"v1\.1\.0: test-.*parquet is not as the Hub or its manifest says, so nothing was attached"
     ):
         attach(mine, REPO)
     assert nothing_happened(mine)
@@ -293,7 +294,7 @@ def test_a_prompt_about_a_field_that_the_rows_do_not_have_is_refused(theirs, hub
     mmdata.release(folder)
     mmdata.push(folder, REPO, annotations_only=True)
     with pytest.raises(
-        CorpusError, match=r"the prompt short asks about describe, which the rows of skin 1\.0\.0 do not have"
+        AnnotationError, match=r"the prompt short asks about describe, which the rows of skin 1\.0\.0 do not have"
     ):
         attach(mine, REPO)
     assert nothing_happened(mine)

@@ -137,7 +137,7 @@ def test_the_card_of_the_folder_speaks_of_the_folder(skin):
 
 def test_a_version_without_pictures_says_so_and_how_to_join_them(skin, tmp_path):
     old, new = versions_of(skin)
-    whole = write_partial(skin, Release(skin, new.manifest), tmp_path)
+    whole = write_partial(Corpus(skin), Release(skin, new.manifest), tmp_path)
     said = rendered(skin, [old, Version(whole, tmp_path / "index.parquet")])
     assert f"mmdata attach skin --repo {REPO} --version 1.1.0" in said
     assert "mmdata pull" not in said

@@ -104,7 +104,7 @@ def test_a_folder_s_own_document_names_no_repository(skin):
 def test_a_version_without_pictures_reads_too(skin, tmp_path, caplog):
     there = tmp_path / "data/1.1.0"
     there.mkdir(parents=True)
-    partial = write_partial(skin, Release(skin, Releases(Corpus(skin)).manifest("1.1.0")), there)
+    partial = write_partial(Corpus(skin), Release(skin, Releases(Corpus(skin)).manifest("1.1.0")), there)
     dataset = opened(tmp_path, partial, caplog, skin)
     loaded = datasets.load_dataset("parquet", data_files={f.split: str(there / f.path) for f in partial.files})
     assert "image_sha256" in loaded["train"].features

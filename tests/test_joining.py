@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mmdata
-from mmdata.hub.joining import PublishedRows, Theirs, differing, rows_with_pictures, same_row
+from mmdata.annotation.joining import PublishedRows, Theirs, differing, rows_with_pictures, same_row
 from mmdata.reading import Row
 
 
@@ -60,7 +60,7 @@ def test_rows_are_found_again_on_disk(built_skin, tmp_path, monkeypatch):
         assert found[0].answers == {} and rows.not_here() == 1
         assert rows.matching([(own[0][0], [("image", "0" * 64)]), (own[0][0], [])]) == [None, None]
 
-    monkeypatch.setattr("mmdata.hub.joining._pictures", lambda release: 36 * [[("image", "blank")]])
+    monkeypatch.setattr("mmdata.annotation.joining._pictures", lambda release: 36 * [[("image", "blank")]])
     blank = [("image", "blank")]
     with PublishedRows(tmp_path / "blank", release, ["describe"]) as rows:
         last = own[-1][0]
@@ -70,7 +70,7 @@ def test_rows_are_found_again_on_disk(built_skin, tmp_path, monkeypatch):
         assert (named.id, alike.answers, neither) == (last.id, {"describe": last.values["label"]}, None)
         assert rows.not_here() == 0
 
-    monkeypatch.setattr("mmdata.hub.joining._pictures", lambda release: [[] for _ in range(36)])
+    monkeypatch.setattr("mmdata.annotation.joining._pictures", lambda release: [[] for _ in range(36)])
     with PublishedRows(tmp_path / "none", release, ["describe"]) as rows:
         [named, other] = rows.matching([(last, []), (replace(last, id="new"), [])])
         assert (named.id, other, rows.not_here()) == (last.id, None, 35)

@@ -1,6 +1,8 @@
 """A version on the Hub as a local release: the same files, and answers that nobody pays for again."""
 
+import itertools
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -12,7 +14,10 @@ from hubbing import hub_env, using
 from kit import ids, put, run
 
 import mmdata
+from mmdata.annotation.prompt import Prompt
 from mmdata.errors import HubError, ReleaseError
+from mmdata.hub.remote import Remote
+from mmdata.verbs import pull as verb
 
 REPO = "my-team/skin"
 
@@ -115,7 +120,7 @@ def test_a_damaged_file_is_not_laid_out(hub, into):
     (shard,) = [path for path in files if path.startswith("data/1.1.0/train-")]
     commit = hub.put(REPO, {shard: files[shard][:-1] + b"x"})
     hub.repos[REPO].tags["v1.1.0"] = commit
-    with pytest.raises(HubError, match=r"train-.* is not as the manifest says, so nothing was laid out"):
+    with pytest.raises(HubError, match=r"train-.* is not as the Hub or its manifest says, so nothing was laid out"):
         mmdata.pull(REPO, into=into)
     assert not (into / "data").exists()
 
@@ -167,3 +172,75 @@ def test_the_command_makes_the_folder_by_the_corpus_s_name(hub, tmp_path):
     assert "builder.py is code that mmdata runs" in done.stdout
     said = json.loads(run("pull", REPO, "--json", cwd=tmp_path, env=env).stdout)
     assert (said["folder"], said["created"]) == ("dataset_builders/skin", False)
+
+
+def edited(hub, change, version="1.1.0"):
+    """The manifest of a version edited by hand, and its tag put there."""
+    path = f"data/{version}/manifest.json"
+    manifest = json.loads(hub.files(REPO)[path])
+    change(manifest)
+    hub.repos[REPO].tags[f"v{version}"] = hub.put(REPO, {path: json.dumps(manifest).encode()})
+
+
+def test_answers_whose_prompt_cannot_be_asked_are_left_and_told(hub, into):
+    def ask_for_more(manifest):
+        note = manifest["annotations"][0]
+        note["prompt"]["fields"] = ["nonesuch"]
+        note["prompt_sha256"] = Prompt.model_validate(note["prompt"]).sha256
+
+    edited(hub, ask_for_more)
+    done = mmdata.pull(REPO, into=into)
+    assert (done.created, done.adopted) == (True, {})
+    assert "asks about nonesuch, which the rows of skin 1.1.0 do not have" in done.left[0]
+
+
+@pytest.mark.parametrize("moved", [1, 3, 7, 9])
+def test_a_pull_that_is_killed_while_it_lays_out_goes_on(hub, into, monkeypatch, moved):
+    """By Ctrl-C at the n-th file that is moved to its place."""
+    real, count = os.replace, itertools.count(1)
+
+    def until(a, b):
+        if "/.pull/" in str(a) and next(count) == moved:
+            raise KeyboardInterrupt
+        return real(a, b)
+
+    monkeypatch.setattr(os, "replace", until)
+    with pytest.raises(KeyboardInterrupt):
+        mmdata.pull(REPO, into=into)
+    monkeypatch.setattr(os, "replace", real)
+    assert not (into / "data").exists()
+    assert mmdata.pull(REPO, into=into).created
+    assert len(ids(into)) == 36
+
+
+def test_two_pulls_into_one_folder_wait_for_each_other(hub, into, monkeypatch):
+    real = verb._require_whole
+
+    def meanwhile(*given):
+        real(*given)
+        with pytest.raises(ReleaseError, match="is being pulled into by another process"):
+            mmdata.pull(REPO, version="1.0.0", into=into)
+
+    monkeypatch.setattr(verb, "_require_whole", meanwhile)
+    assert mmdata.pull(REPO, into=into).created
+
+
+def test_builder_and_manifest_are_verified_too(hub, into, monkeypatch):
+    real = Remote.download
+
+    def damaging(remote, paths, revision, aside):
+        real(remote, paths, revision, aside)
+        (aside / "builder.py").write_text("# damaged")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Remote, "download", damaging)
+        with pytest.raises(HubError, match=r"builder\.py is not as the Hub or its manifest says"):
+            mmdata.pull(REPO, into=into)
+    assert mmdata.pull(REPO, into=into).created
+
+
+def test_a_name_like_a_pattern_comes_along(_published, hub, into, tmp_path):
+    odd = "sample/a[1].parquet"
+    hub.repos[REPO].tags["v1.1.0"] = hub.put(REPO, {odd: b"PAR1"})
+    mmdata.pull(REPO, into=into)
+    assert (into / odd).read_bytes() == b"PAR1"

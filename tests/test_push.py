@@ -16,6 +16,7 @@ from kit import ids, put, run
 
 import mmdata
 from mmdata.errors import CorpusError, HubError, ReleaseError
+from mmdata.hub.remote import Remote
 from mmdata.releases import Releases
 
 REPO = "my-team/birds"
@@ -129,6 +130,59 @@ def test_what_an_untagged_push_of_other_content_left_is_replaced(birds, hub):
     assert done.removed == ["data/1.1.0/train-00000-of-00001-0000000000000000.parquet"]
     assert done.tagged
     assert not mmdata.push(birds, REPO).changed
+
+
+def test_an_untagged_version_that_is_damaged_gets_no_tag(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    hub.repos[REPO].tags.clear()
+    shard = next(path for path in hub.files(REPO) if path.startswith("data/1.0.0/train-"))
+    hub.put(REPO, {shard: b"PAR1 damaged"})
+    with pytest.raises(HubError, match=r"cut before its tag, and its train-.* Push it again with --version 1\.0\.0"):
+        mmdata.push(birds, REPO)
+    mmdata.push(birds, REPO, version="1.0.0")
+    mmdata.push(birds, REPO)
+    assert set(hub.snapshot(REPO)[1]) == {"v1.0.0", "v1.1.0"}
+
+
+def test_an_older_version_that_cannot_be_read_is_told(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    path = "data/1.0.0/manifest.json"
+    newer = json.loads(hub.files(REPO)[path]) | {"a_newer_key": 1}
+    hub.put(REPO, {path: json.dumps(newer).encode()})
+    with pytest.raises(HubError, match=r"v1\.0\.0: its manifest\.json cannot be read: a_newer_key.*A newer mmdata may"):
+        mmdata.push(birds, REPO)
+
+
+def test_an_older_index_that_is_gone_is_told(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    remote = Remote(REPO)
+    remote.commit({}, ["data/1.0.0/index.parquet"], remote.state().head, "by hand")
+    with pytest.raises(HubError, match=r"data/1\.0\.0/index\.parquet is gone from `main`"):
+        mmdata.push(birds, REPO)
+
+
+def test_a_snapshot_without_pictures_is_not_pushed_on(birds, hub, tmp_path):
+    mmdata.push(birds, REPO, annotations_only=True)
+    huggingface_hub.snapshot_download(REPO, repo_type="dataset", local_dir=tmp_path / "birds")
+    for only in (True, False):
+        with pytest.raises(ReleaseError, match="published without its pictures, and has none here"):
+            mmdata.push(tmp_path / "birds", "my-team/other", annotations_only=only)
+
+
+def test_what_is_gone_here_goes_there(birds, hub):
+    (birds / "terms.yaml").write_text("keep: [mm]\n", encoding="utf-8")
+    mmdata.push(birds, REPO)
+    (birds / "terms.yaml").unlink()
+    hub.put(REPO, {".huggingface.yaml": b"configs: []", "LICENSE": b"theirs", "more.txt": b"theirs"})
+    assert mmdata.push(birds, REPO).removed == [".huggingface.yaml", "terms.yaml"]
+    assert {"LICENSE", "more.txt"} <= set(hub.files(REPO))
+
+
+def test_a_link_out_of_the_folder_is_not_followed(birds, hub, tmp_path):
+    (birds / "LICENSE.txt").symlink_to(put(tmp_path, "private.txt", b"private"))
+    with pytest.raises(HubError, match=r"LICENSE\.txt is a link out of the corpus folder"):
+        mmdata.push(birds, REPO)
+    assert hub.repos == {}
 
 
 def test_only_what_belongs_to_a_corpus_is_sent(birds, hub):

@@ -62,6 +62,7 @@ def test_pictures_need_leave(birds, hub, said):
         ("prompts/p.yaml", "id: p\nmodel: m\nuser: hf_abcdefghijklmnopqrstuvwxyz", "a Hugging Face token"),
         ("builder.py", "\n# sk-proj-abcdefghijklmnopqrstuvwx\n", "an API key"),
         ("builder.py", "\n# AKIAIOSFODNN7EXAMPLE\n", "an Amazon key"),
+        ("LICENSE", "hf_abcdefghijklmnopqrstuvwxyz", "a Hugging Face token"),
         ("README.md", "-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
         ("prices.yaml", f"# {WRITE}", "a Hugging Face token"),
         ("terms.yaml", "# an older form of token", "the value of HF_TOKEN"),

@@ -95,6 +95,8 @@ def adopt(
             class; the disk is full.
     """
     found, progress = [published(note, source) for note in notes], progress or Silent()
+    for one in found:
+        require_askable(release, one)
     added = {one.prompt.id: 0 for one in found}
     total = sum(file.rows for file in release.manifest.files)
     for one in found:
@@ -106,6 +108,18 @@ def adopt(
             done += len(some)
             progress.rows(done, total, "")
     return added
+
+
+def require_askable(release: Release, one: Published) -> None:
+    """Raises AnnotationError where the rows of a release do not have what the prompt asks about."""
+    prompt = one.prompt
+    absent = [name for name in (prompt.image, *prompt.fields) if name is not None and name not in release.kinds]
+    if absent:
+        raise AnnotationError(
+            f"{one.source}: the prompt {prompt.id} asks about {', '.join(absent)}, which the rows of "
+            f"{release.manifest.corpus} {release.manifest.version} do not have. They have: {', '.join(release.kinds)}. Build "
+            "with the publisher's builder.py and schema"
+        )
 
 
 def keep(store: Store, one: Published, answers: Iterable[tuple[Row, str]]) -> int:
@@ -136,6 +150,10 @@ def keep(store: Store, one: Published, answers: Iterable[tuple[Row, str]]) -> in
 def _answers(release: Release, one: Published) -> Iterator[tuple[Row, str | None]]:
     column = one.note.column
     schema = pq.read_schema(release.folder / release.manifest.files[0].path)
+    if lost := {column, *one.prompt.fields} - set(schema.names):
+        raise AnnotationError(
+            f"{one.source}: its files have no column {', '.join(sorted(lost))}; the manifest was edited"
+        )
     feature = dict(datasets.Features.from_arrow_schema(schema))[column]
     for row in release.rows(list(dict.fromkeys([column, *one.prompt.fields]))):
         yield row, text_of(row.values[column], feature)

@@ -102,7 +102,7 @@ def _generated(
         begin=Markdown(BEGIN), end=Markdown(END),
         repo=repo and Markdown(repo), folder=Markdown(plain(corpus.name)), name=Markdown(_variable(corpus.name)),
         version=Markdown(chosen.version), older_versions=[Markdown(v.manifest.version) for v in versions[-2::-1]],
-        split=Markdown(next(iter(chosen.splits), "train")), whole=chosen.whole is not None,
+        split=Markdown(next(iter(chosen.splits), "train")), without_pictures=chosen.taken_from is not None,
         korean="ko" in (languages if isinstance(languages, list) else [languages]),
         licence=link(licence.name, licence.license_link), licence_words="; ".join(licence.words),
         may_redistribute=_may_redistribute(licence), attribution=licence.attribution,

@@ -67,8 +67,8 @@ class Changes:
             yield "another label map"
         if self.before.schema_sha256 != self.after.schema_sha256:
             yield "another schema"
-        if (self.before.whole is None) != (self.after.whole is None):
-            yield "published without pictures" if self.after.whole else "published with pictures"
+        if (self.before.taken_from is None) != (self.after.taken_from is None):
+            yield "published without pictures" if self.after.taken_from else "published with pictures"
 
     def _rows(self, before: Manifest) -> Iterator[str]:
         if not self.compared:
@@ -127,7 +127,7 @@ def _by_split(rows: pl.DataFrame) -> dict[str, int]:
 
 def _names(manifest: Manifest) -> Iterator[str]:
     """Columns of the version as a whole: one published without pictures has not lost them."""
-    return (feature["name"] for feature in (manifest.whole or manifest).features)
+    return (feature["name"] for feature in (manifest.taken_from or manifest).features)
 
 
 def _moved_classes(name: str, before: Manifest, after: Manifest) -> Iterator[str]:

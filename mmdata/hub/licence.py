@@ -18,8 +18,6 @@ NEEDS = {
 """Part of a Creative Commons id → what it means."""
 WORDS = {
     "cc0-1.0": [],
-    "unlicense": [],
-    "pddl": [],
     "mit": [NEEDS["by"]],
     "apache-2.0": [NEEDS["by"]],
     "bsd-3-clause": [NEEDS["by"]],
@@ -28,9 +26,6 @@ WORDS = {
     "cdla-sharing-1.0": [NEEDS["by"], NEEDS["sa"]],
     "odc-by": [NEEDS["by"]],
     "odbl": [NEEDS["by"], NEEDS["sa"]],
-    "gpl-3.0": [NEEDS["sa"]],
-    "agpl-3.0": [NEEDS["sa"]],
-    "lgpl-3.0": [NEEDS["sa"]],
 }
 """Ids of other licences, as the Hub spells them."""
 

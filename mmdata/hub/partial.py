@@ -20,7 +20,7 @@ from ..engine import name_shards
 from ..errors import HubError
 from ..findings import Finding
 from ..index import INDEX, write_index
-from ..manifest import Manifest, Whole
+from ..manifest import Manifest, Original
 from ..plan import Shard
 from ..reading import Release
 from ..releases import sync
@@ -30,7 +30,7 @@ from ..sink import HashedFile
 NOTHING = sha256().hexdigest()
 
 
-def write_partial(corpus_folder: Path, release: Release, into: Path) -> Manifest:
+def write_partial(corpus: Corpus, release: Release, into: Path) -> Manifest:
     """Write a release without its pictures; the same release gives the same bytes.
 
     Beside the shards there is index.parquet without the rows' places in the source. There is no rejected.jsonl,
@@ -38,21 +38,17 @@ def write_partial(corpus_folder: Path, release: Release, into: Path) -> Manifest
     The build's findings keep what was found and how often, not where.
 
     Args:
-        release: whole and undamaged.
+        release: undamaged, with its pictures.
         into: an empty folder, `data/<version>` on the Hub.
 
     Returns:
         The manifest, which is written last.
 
     Raises:
-        HubError: the release has no pictures to leave out, or two columns would have one name.
+        HubError: two columns would have one name.
     """
     old = release.manifest
-    if old.whole is not None:
-        raise HubError(
-            f"{old.corpus} {old.version} is without its pictures already. Push it as it is, without --annotations-only"
-        )
-    columns = _columns(release, Corpus(corpus_folder).schema.id_field())
+    columns = _columns(release, corpus.schema.id_field())
     features = datasets.Features({name: feature for name, (_, feature) in columns.items()})
     index = _index(release)
     written = [
@@ -68,7 +64,7 @@ def write_partial(corpus_folder: Path, release: Release, into: Path) -> Manifest
                 into / INDEX, ((entry["split"], entry["id"], "", _pairs(entry)) for entry in _index(release))
             ),
             "findings": [_without_places(finding) for finding in old.findings],
-            "whole": Whole(features=old.features, files=old.files),
+            "taken_from": Original(features=old.features, files=old.files),
         }
     )
     path = into / "manifest.json"

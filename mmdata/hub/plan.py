@@ -8,14 +8,12 @@ from pathlib import Path
 from ..errors import HubError
 from ..index import INDEX
 from ..manifest import Manifest
-from ..releases import POINTER, REJECTED
+from ..releases import POINTER, REJECTED, order
 from .remote import Entry, Local
 
 CARD, CROISSANT = "README.md", "croissant.json"
 PARTS = ("*.py", "*.yaml", "LICENSE*", "prompts/*.yaml", "sample/*.parquet")
-"""Of a corpus folder, beside its card and releases: what others need to go on with it, and nothing else that lies there."""
-MIRRORED = re.compile(r"(prompts/[^/]+\.yaml|sample/[^/]+\.parquet|" + re.escape(POINTER) + ")")
-"""Goes from the Hub when it is gone here: `sample` is a glob, and the pointer would outdo the card."""
+"""Of a corpus folder, beside its card and releases: what others need to go on with it. Hidden files are not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +37,33 @@ def plan(wanted: Mapping[str, Local], there: Mapping[str, Entry], version: str) 
     Of a release, only files of `version` itself are ever taken away: those of an interrupted push of other content.
     """
     send = {path: local for path, local in wanted.items() if path not in there or not there[path].holds(local)}
-    gone = sorted(
-        path
-        for path in there
-        if path not in wanted and (MIRRORED.fullmatch(path) or path.startswith(f"data/{version}/"))
-    )
+    gone = sorted(path for path in there if path not in wanted and _goes(path, version))
     return Plan(dict(wanted), send, gone)
 
 
+def _goes(path: str, version: str) -> bool:
+    """Whether it is taken from the Hub when it is gone here. The pointer goes always: it would outdo the card."""
+    mirrored = is_part(path) and not path.startswith("LICENSE")
+    return mirrored or path == POINTER or path.startswith(f"data/{version}/")
+
+
+def is_part(path: str) -> bool:
+    """Whether a path, on the Hub or below a corpus folder, is of the corpus itself."""
+    return not any(name.startswith(".") for name in path.split("/")) and any(
+        path.count("/") == pattern.count("/") and Path(path).match(pattern) for pattern in PARTS
+    )
+
+
 def parts_of(folder: Path) -> dict[str, Local]:
-    """What a corpus folder brings along."""
-    found = (path for pattern in PARTS for path in sorted(folder.glob(pattern)))
-    return {
-        path.relative_to(folder).as_posix(): Local(path)
-        for path in found
-        if path.is_file() and not path.name.startswith(".")
-    }
+    """What a corpus folder brings along. Raises HubError for a link that leads out of it."""
+    found = [path for pattern in PARTS for path in sorted(folder.glob(pattern)) if path.is_file()]
+    for path in found:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise HubError(
+                f"{path} is a link out of the corpus folder; nothing was published. Put the file itself there"
+            )
+    named = {path.relative_to(folder).as_posix(): path for path in found}
+    return {name: Local(path) for name, path in named.items() if is_part(name)}
 
 
 def data_of(release: Path, manifest: Manifest) -> dict[str, Local]:
@@ -63,7 +72,7 @@ def data_of(release: Path, manifest: Manifest) -> dict[str, Local]:
         INDEX: manifest.index_sha256,
         "manifest.json": None,
     }
-    if manifest.whole is None:
+    if manifest.taken_from is None:
         digests[REJECTED] = manifest.rejected_sha256
     return {f"data/{manifest.version}/{name}": Local(release / name, digest) for name, digest in digests.items()}
 
@@ -74,8 +83,13 @@ def versions_in(paths: Iterable[str]) -> list[str]:
     return sorted((m[1] for m in found if m), key=order)
 
 
-def order(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+def damaged(there: Mapping[str, Entry], manifest: Manifest) -> str | None:
+    """The first shard of a version that a revision does not hold as the manifest says."""
+    for file in manifest.files:
+        entry = there.get(f"data/{manifest.version}/{file.path}")
+        if entry is None or entry.size != file.bytes or entry.sha256 not in {None, file.sha256}:
+            return file.path
+    return None
 
 
 def require_same(there: Mapping[str, Entry], data: Mapping[str, Local], repo: str, version: str) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -32,6 +33,13 @@ class PublishedVersion:
         """Its folder."""
         return f"data/{self.version}/"
 
+    def damaged(self, name: str, kept: str) -> HubError:
+        """What to raise where a file is not as it should be, for the second time or not."""
+        return HubError(
+            f"{self}: {name} is not as the Hub or its manifest says, so {kept}. Run the same command again; if it stays so, "
+            "the version on the Hub is damaged"
+        )
+
     @property
     def digests(self) -> dict[str, str]:
         """Name in `data` → sha256, of the index and the shards."""
@@ -49,15 +57,18 @@ def published_version(remote: Remote, wanted: str | None) -> PublishedVersion:
     tree, path = remote.tree(commit), f"data/{version}/manifest.json"
     if path not in tree:
         raise HubError(f"{remote.repo}: its tag v{version} holds no {path}; it was not pushed by mmdata")
-    try:
-        manifest = Manifest.model_validate_json(remote.file(path, commit).read_bytes())
-    except ValidationError as error:
-        raise HubError(
-            f"{remote.repo} v{version}: {path} cannot be read: {explain(error)}. A newer mmdata may"
-        ) from None
+    manifest = manifest_in(remote.file(path, commit), f"{remote.repo} v{version}")
     odd = [file.path for file in manifest.files if not re.fullmatch(r"[\w-]+\.parquet", file.path)]
     if manifest.version != version or not re.fullmatch(NAME, manifest.corpus):
         odd.append(f"{manifest.corpus} {manifest.version}")
     if odd:
         raise HubError(f"{remote.repo} v{version}: its manifest names {odd[0]!r}; it was not pushed by mmdata")
     return PublishedVersion(remote, version, commit, tree, manifest)
+
+
+def manifest_in(path: Path, of: str) -> Manifest:
+    """A manifest that came from the Hub. Raises HubError where it is not one that this mmdata can read."""
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise HubError(f"{of}: its manifest.json cannot be read: {explain(error)}. A newer mmdata may") from None

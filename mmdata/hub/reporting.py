@@ -19,8 +19,8 @@ from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import blaming_damage
 
-LIMIT = 2000
-"""Faults of each check that are listed."""
+LIMIT = 1
+"""Faults of each check that are listed: a card shows counts only."""
 
 
 class KeptReport(BaseModel):

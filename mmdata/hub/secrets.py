@@ -17,12 +17,11 @@ KINDS = {
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
 }
 """By the forms that their makers give them."""
-TEXTS = (".md", ".yaml", ".yml", ".py", ".json", ".jsonl")
 VARIABLES = ("HF_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY")
 
 
 def refuse_secrets(files: Mapping[str, Local]) -> None:
-    """Look through the text files that would be sent.
+    """Look through all files that would be sent but Parquet.
 
     Raises:
         HubError: one holds a key, by its form or because this machine uses it; names the line, not the key.
@@ -32,10 +31,12 @@ def refuse_secrets(files: Mapping[str, Local]) -> None:
     forms = [(kind, re.compile(pattern)) for kind, pattern in KINDS.items()]
     forms += [(f"the value of {name}", re.compile(re.escape(value))) for name, value in used.items()]
     for path, local in files.items():
-        if not path.endswith(TEXTS):
+        if path.endswith(".parquet"):
             continue
-        text = local.bytes.decode("utf-8", "replace")
-        for kind, form in forms:
-            if found := form.search(text):
-                line = text.count("\n", 0, found.start()) + 1
-                raise HubError(f"{path}, line {line} holds {kind}; nothing was published. Take it out, and revoke it")
+        with local.open() as lines:
+            for number, line in enumerate(lines, 1):
+                text = line.decode("utf-8", "replace")
+                if kind := next((kind for kind, form in forms if form.search(text)), None):
+                    raise HubError(
+                        f"{path}, line {number} holds {kind}; nothing was published. Take it out, and revoke it"
+                    )

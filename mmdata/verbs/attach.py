@@ -7,17 +7,16 @@ from pathlib import Path
 
 from rich.text import Text
 
+from ..annotation.attaching import Joined, join_answers, place_prompt
 from ..annotation.prompt import prompts_in
 from ..corpus import Corpus
 from ..errors import HubError, ReleaseError
-from ..hub.attaching import Joined, join_answers, place_prompt
 from ..hub.published import PublishedVersion, published_version
 from ..hub.remote import Remote
 from ..manifest import ShardFile
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import Bump, Releases, matches
-from .build import explained
+from ..releases import Bump, Releases, explained, matches
 from .release import release
 
 
@@ -86,7 +85,7 @@ def _built(corpus: Corpus) -> Release:
     own = f"build one from your own copy of the source first, with `mmdata build {corpus.folder} --source DIR`"
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to attach answers to yet: {own}")
-    if manifest.whole is not None:
+    if manifest.taken_from is not None:
         raise ReleaseError(f"{corpus.name} {manifest.version} has no pictures to attach answers to: {own}")
     return Release(corpus.folder, manifest)
 
@@ -101,11 +100,8 @@ def _fetched(found: PublishedVersion, progress: Progress) -> Release:
         path = found.remote.file(found.data + name, found.commit)
         if not matches(path, digest):
             path.resolve().unlink()  # The next run fetches it anew.
-            raise HubError(
-                f"{found}: {name} is not as the manifest says, so nothing was attached. Run the same command again; if it "
-                "stays so, the version on the Hub is damaged"
-            )
-    return Release(path.parents[2], found.manifest)
+            raise found.damaged(name, "nothing was attached")
+    return Release(found.remote.file(found.data + "manifest.json", found.commit).parents[2], found.manifest)
 
 
 def _released(
@@ -117,9 +113,9 @@ def _released(
     attached = [name for name, rows in done.answers.items() if rows]
     made = release(corpus.folder, bump=bump, prompts=[*before, *attached], progress=progress) if attached else None
     if made is not None:
-        whole = theirs.manifest.whole.files if theirs.manifest.whole else theirs.manifest.files
+        original = theirs.manifest.taken_from or theirs.manifest
         done.release, done.created = made.version, made.created
-        done.identical = _digests(made.manifest.files) == _digests(whole)
+        done.identical = _digests(made.manifest.files) == _digests(original.files)
     return done
 
 

@@ -1,11 +1,9 @@
 """`mmdata build`: a source becomes a validated, versioned release."""
 
-import errno
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +19,7 @@ from ..images import Decode
 from ..listing import Listing
 from ..manifest import Manifest
 from ..progress import Progress, Silent
-from ..releases import Bump, Releases
+from ..releases import Bump, Releases, explained
 from ..sources import open_source
 
 
@@ -127,22 +125,6 @@ def build(
             manifest = newest.model_copy(update={"findings": manifest.findings})
         cache.set_last_build(f"{manifest.build} {key}", manifest.findings)
         return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
-
-
-@contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """A full or failing disk as a message."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        why = os.strerror(number) if number else str(error)
-        full = number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in why
-        raise BuildError(
-            f"{folder}: cannot be written: {why}. The releases there are as they were. "
-            + ("Free some disk space" if full else "Put that right")
-            + " and run the same command again"
-        ) from None
 
 
 def _replace_sample(corpus: Corpus, work: Path, manifest: Manifest) -> None:

@@ -13,14 +13,14 @@ from ..annotation.adopting import adopt
 from ..annotation.store import writing
 from ..corpus import Corpus
 from ..errors import AnnotationError, HubError, ReleaseError
-from ..hub.plan import CARD, PARTS
+from ..hub.plan import CARD, is_part
 from ..hub.published import PublishedVersion, published_version
 from ..hub.remote import Entry, Local, Remote
+from ..lock import locked
 from ..names import bytes_text
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import REJECTED, Releases, matches, sync
-from .build import explained
+from ..releases import REJECTED, Releases, explained, matches, sync
 
 
 @dataclass(slots=True)
@@ -71,19 +71,21 @@ def pull(
     progress.stage("looking at the Hub")
     found = published_version(Remote(repo), version)
     manifest = found.manifest
-    if manifest.whole is not None:
+    if manifest.taken_from is not None:
         raise HubError(
             f"{found} was published without its pictures. Build a release from your own copy of the source, then run "
             f"`mmdata attach FOLDER --repo {repo}`"
         )
     folder = Path(into).expanduser() if into is not None else Path("dataset_builders") / manifest.corpus
     new = not (folder / "builder.py").exists()
-    if new and folder.exists() and {path.name for path in folder.iterdir()} - {".pull"}:
+    if new and folder.exists() and any(folder.iterdir()) and not (folder / ".pull").exists():
         raise HubError(f"{folder} is no corpus folder, and not empty. Give another with --into")
     done = Pulled(repo, found.version, found.commit, folder, rows=sum(manifest.splits.values()))
-    parts = sorted(path for path in found.tree if path == CARD or _is_part(path))
+    parts = sorted(path for path in found.tree if path == CARD or is_part(path))
     here = folder / found.data / "manifest.json"
-    with explained(folder):
+    aside = folder / ".pull"  # Beside the releases, on the same disk.
+    aside.mkdir(parents=True, exist_ok=True)
+    with explained(folder), locked(aside / "lock", "pulled into", ReleaseError):
         if not here.exists():
             done.created, done.bytes = True, _fetch(found, folder, parts if new else [], progress)
         elif not found.tree[found.data + "manifest.json"].holds(Local(here)):
@@ -92,6 +94,7 @@ def pull(
             )
         if not new:
             done.differing = _differing(folder, parts, found.tree)
+        shutil.rmtree(aside)
     with writing(folder.absolute()) as store:
         for note in manifest.annotations:
             try:
@@ -105,15 +108,18 @@ def _fetch(found: PublishedVersion, folder: Path, parts: Sequence[str], progress
     """Lay the version out as a release, with the corpus's own files; returns its bytes."""
     digests = found.digests | {REJECTED: found.manifest.rejected_sha256}
     names = ["manifest.json", *digests]
-    size = sum(found.tree[found.data + name].size for name in names if found.data + name in found.tree)
-    # Beside the releases, on the same disk; what an interrupted pull left there is not fetched again.
+    size = sum(entry.size for path, entry in found.tree.items() if path.startswith(found.data))
+    # What an interrupted pull left there is not fetched again.
     aside = folder / ".pull" / found.commit
     aside.mkdir(parents=True, exist_ok=True)
     progress.stage(f"fetching {bytes_text(size)}")
     progress.pause()
-    found.remote.download([*(found.data + name for name in names), *parts], found.commit, aside)
+    paths = [*(found.data + name for name in names), *parts]
+    if absent := [path for path in paths if path not in found.tree]:
+        raise found.damaged(absent[0], "nothing was fetched")
+    found.remote.download(paths, found.commit, aside)
     progress.stage("verifying")
-    _require_whole(aside / found.data, digests, str(found))
+    _require_whole(found, aside, paths, digests)
     if parts:
         _lay_out(aside, folder, parts)
     releases = Releases(Corpus(folder))
@@ -123,27 +129,17 @@ def _fetch(found: PublishedVersion, folder: Path, parts: Sequence[str], progress
             os.replace(aside / found.data / name, work / "release" / name)
             sync(work / "release" / name)
         releases.publish(work, found.manifest)
-    shutil.rmtree(folder / ".pull", ignore_errors=True)
     return size
 
 
-def _is_part(path: str) -> bool:
-    """Whether a path on the Hub is one that `push` would send."""
-    return not any(name.startswith(".") for name in path.split("/")) and any(
-        Path(path).match(pattern) and path.count("/") == pattern.count("/") for pattern in PARTS
-    )
-
-
-def _require_whole(aside: Path, digests: Mapping[str, str], version: str) -> None:
-    """Each file is as the manifest says; one that is not is removed, so that the next pull fetches it anew."""
-    wrong = [name for name, digest in digests.items() if not matches(aside / name, digest)]
-    for name in wrong:
-        (aside / name).unlink(missing_ok=True)
+def _require_whole(found: PublishedVersion, aside: Path, paths: Iterable[str], digests: Mapping[str, str]) -> None:
+    """What came is what the Hub holds, and that what the manifest says; what is not is removed, to be fetched anew."""
+    wrong = [path for path in paths if not found.tree[path].holds(Local(aside / path))]
+    wrong += [found.data + name for name, digest in digests.items() if not matches(aside / found.data / name, digest)]
+    for path in wrong:
+        (aside / path).unlink(missing_ok=True)
     if wrong:
-        raise HubError(
-            f"{version}: {wrong[0]} is not as the manifest says, so nothing was laid out. Run the same command again; if it "
-            "stays so, the version on the Hub is damaged"
-        )
+        raise found.damaged(wrong[0], "nothing was laid out")
 
 
 def _lay_out(aside: Path, folder: Path, parts: Iterable[str]) -> None:

@@ -15,7 +15,8 @@ from ..hub.changes import Version
 from ..hub.croissant import croissant_of
 from ..hub.licence import licence_of
 from ..hub.partial import write_partial
-from ..hub.plan import CARD, CROISSANT, Plan, data_of, order, parts_of, plan, require_same, versions_in
+from ..hub.plan import CARD, CROISSANT, Plan, damaged, data_of, parts_of, plan, require_same, versions_in
+from ..hub.published import manifest_in
 from ..hub.remote import Entry, Local, Remote, State
 from ..hub.reporting import report_for
 from ..hub.secrets import refuse_secrets
@@ -24,7 +25,7 @@ from ..manifest import Manifest
 from ..names import bytes_text
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import REJECTED, Releases, require_whole
+from ..releases import REJECTED, Releases, order, require_whole
 
 
 @dataclass(slots=True)
@@ -88,6 +89,11 @@ def push(
     manifest = releases.manifest(version) if version is not None else releases.newest()
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to push yet: run `mmdata build` first")
+    if manifest.taken_from is not None:
+        raise ReleaseError(
+            f"{corpus.name} {manifest.version} was published without its pictures, and has none here. Push from the folder "
+            "that has them"
+        )
     release = Release(corpus.folder, manifest)
     progress.stage("looking at the Hub")
     state = remote.state()
@@ -110,7 +116,7 @@ def push(
             progress.stage("leaving the pictures out")
             at = Path(temp) / manifest.version
             at.mkdir()
-            manifest = write_partial(corpus.folder, release, at)
+            manifest = write_partial(corpus, release, at)
         data = data_of(at, manifest)
         if state and manifest.version in state.tags:
             commit = state.tags[manifest.version]
@@ -123,8 +129,8 @@ def push(
                 f"{repo} holds {newest} already, and versions only go up: {manifest.version} would become what "
                 f"everyone loads. Get what is there with `mmdata pull {repo}`, or push to another repository"
             )
-        versions = [*_earlier(remote, releases, state, there, manifest.version), Version(manifest, at / INDEX)]
-        card = card_of(corpus, versions, report_for(corpus, release, progress), repo)
+        earlier = _earlier(remote, releases, state, there, manifest.version)
+        card = card_of(corpus, [*earlier, Version(manifest, at / INDEX)], report_for(corpus, release, progress), repo)
         wanted = parts_of(corpus.folder) | data
         wanted[CARD] = Local(card.encode())
         wanted[CROISSANT] = Local(croissant_of(corpus, manifest, repo).encode())
@@ -140,7 +146,9 @@ def push(
                     raise HubError(f"{repo}: someone else has pushed to it meanwhile. Run the same command again")
                 # Seen again: an organisation may decide what its new repositories are.
                 _require_allowed(repo, state, private, why_not)
-            _publish(remote, state, todo, newest, done, progress)
+            elif earlier and earlier[-1].manifest.version not in state.tags:
+                _tag_interrupted(remote, state, there, earlier[-1].manifest)
+            _publish(remote, state, todo, done, progress)
     return done
 
 
@@ -167,16 +175,28 @@ def _earlier(
         paths = {name: f"data/{old}/{name}" for name in ("manifest.json", INDEX)}
         files = {name: releases.folder / path for name, path in paths.items()}
         for name, path in paths.items():
+            if path not in there:
+                raise HubError(
+                    f"{remote.repo}: {path} is gone from `main`. Put it back from its tag v{old}, or push to another"
+                )
             if not (files[name].exists() and there[path].holds(Local(files[name]))):
                 files[name] = remote.file(path, state.head)
-        found.append(Version(Manifest.model_validate_json(files["manifest.json"].read_bytes()), files[INDEX]))
+        found.append(Version(manifest_in(files["manifest.json"], f"{remote.repo} v{old}"), files[INDEX]))
     return found
 
 
-def _publish(remote: Remote, state: State, todo: Plan, newest: str | None, done: Pushed, progress: Progress) -> None:
+def _tag_interrupted(remote: Remote, state: State, there: Mapping[str, Entry], before: Manifest) -> None:
+    """Name the version whose push was cut between its commit and its tag."""
+    if lost := damaged(there, before):
+        raise HubError(
+            f"{remote.repo}: the push of {before.version} was cut before its tag, and its {lost} is not there as its manifest "
+            f"says. Push it again with --version {before.version}, then this one"
+        )
+    remote.tag(before.version, state.head)
+
+
+def _publish(remote: Remote, state: State, todo: Plan, done: Pushed, progress: Progress) -> None:
     """Commit, look whether it is what was meant, tag."""
-    if newest and newest not in state.tags and newest != done.version:
-        remote.tag(newest, state.head)  # Its push was interrupted between commit and tag.
     done.commit = state.head
     if todo.send or todo.gone:
         progress.stage(f"sending {bytes_text(todo.bytes)}")

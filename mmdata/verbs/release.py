@@ -25,10 +25,10 @@ from ..names import bytes_text
 from ..plan import Shard
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import REJECTED, Bump, Releases, blaming_damage, require_whole, sync
+from ..releases import REJECTED, Bump, Releases, blaming_damage, explained, require_whole, sync
 from ..shards import Written, write_tables
 from ..sink import HashedFile
-from .build import Build, explained
+from .build import Build
 
 
 def release(

@@ -10,15 +10,15 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from ..annotation.adopting import AT_ONCE, Published, keep, published
-from ..annotation.prompt import Prompt, parse_prompt, prompts_in
-from ..annotation.store import Store, writing
 from ..corpus import Corpus
 from ..errors import CorpusError, HubError
 from ..progress import Progress
 from ..reading import Release, Row
 from ..releases import blaming_damage
+from .adopting import AT_ONCE, Published, keep, published, require_askable
 from .joining import PublishedRows, Theirs, differing, rows_with_pictures
+from .prompt import Prompt, parse_prompt, prompts_in
+from .store import Store, writing
 
 EXAMPLES = 5
 
@@ -57,8 +57,8 @@ def join_answers(corpus: Corpus, mine: Release, theirs: Release, source: str, pr
 
     Raises:
         HubError: no picture in common, or no column whose prompt is known.
-        CorpusError: a prompt here is not the one that was asked, or asks about what the rows here do not have.
-        AnnotationError: an answer cannot be put into a store; another process annotates.
+        CorpusError: a prompt here is not the one that was asked.
+        AnnotationError: a prompt asks about what the rows here do not have; an answer cannot be put into a store; another process annotates.
     """
     done = Joined()
     notes = theirs.manifest.annotations
@@ -71,7 +71,7 @@ def join_answers(corpus: Corpus, mine: Release, theirs: Release, source: str, pr
         )
     here = prompts_in(corpus.folder)
     for one in found:
-        _require_askable(mine, one)
+        require_askable(mine, one)
         if one.prompt.id in here:
             _require_same(here[one.prompt.id], one)
     done.prompts = [one.prompt.id for one in found if one.prompt.id not in here]
@@ -107,17 +107,6 @@ def join_answers(corpus: Corpus, mine: Release, theirs: Release, source: str, pr
             "resized have other hashes"
         )
     return done
-
-
-def _require_askable(mine: Release, one: Published) -> None:
-    prompt = one.prompt
-    absent = [name for name in (prompt.image, *prompt.fields) if name is not None and name not in mine.kinds]
-    if absent:
-        raise CorpusError(
-            f"{one.source}: the prompt {prompt.id} asks about {', '.join(absent)}, which the rows of "
-            f"{mine.manifest.corpus} {mine.manifest.version} do not have. They have: {', '.join(mine.kinds)}. Build with the "
-            "publisher's builder.py and schema"
-        )
 
 
 def _require_same(path: Path, one: Published) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Self
 import datasets
 import pyarrow.parquet as pq
 
-from ..annotation.columns import text_of
 from ..index import INDEX
 from ..reading import Release, Row
+from .columns import text_of
 
 Pictures = list[tuple[str, str]]
 """(field, sha256) of each of a row's pictures."""
