@@ -1,17 +1,14 @@
 """The loopback Hub keeps the promises of the real one: without these no test against it means anything."""
 
 import io
-import subprocess
-import sys
 
-import datasets
 import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hub_api import READ, STRANGER
 from hub_server import Fault, Hub, at, serving
-from hubbing import hub_env, using
+from hubbing import using
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
 
@@ -134,27 +131,6 @@ def test_a_fault_that_passes_is_tried_again_by_the_client(api, hub):
     hub.behave = at(2, Fault(503))
     send(api, {"a.parquet": rows(1)})
     assert [r.path.rpartition("/")[2] for r in hub.requests][1:3] == ["batch", "batch"]
-
-
-def test_datasets_loads_by_tag_plainly_and_streaming(api, hub, tmp_path):
-    for version, content in (("1.0.0", rows(1, 2)), ("1.1.0", rows(3))):
-        oid = send(api, {"README.md": CARD.format(name=version).encode(), f"data/{version}/x.parquet": content})
-        api.create_tag(REPO, tag=f"v{version}", revision=oid, repo_type="dataset")
-    code = f"""
-import datasets
-for tag in ("v1.0.0", "v1.1.0"):
-    for streaming in (False, True):
-        print([row["n"] for row in datasets.load_dataset({REPO!r}, revision=tag, split="train", streaming=streaming)])
-"""
-    done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", code],
-        env=hub_env(hub, tmp_path),
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.split("\n") == ["[1, 2]", "[1, 2]", "[3]", "[3]", ""], done.stderr
-    loaded = datasets.load_dataset(REPO, revision="v1.0.0", split="train", cache_dir=str(tmp_path / "cache"))
-    assert loaded["n"][:] == [1, 2]
 
 
 def test_two_hubs_do_not_mix(tmp_path):
