@@ -9,18 +9,20 @@ from typing import Any
 from .manifest import Manifest
 
 
-def configs_of(sample_config: dict[str, Any], manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
+def configs_of(sample_config: dict[str, Any] | None, manifests: Sequence[Manifest], default: str) -> dict[str, Any]:
     """The sample first (its files always exist), then each version, the newest first.
 
     Args:
-        sample_config: the card's own `sample` config.
+        sample_config: the card's own `sample` config; None: the sample is not there.
         manifests: of the versions, oldest first.
         default: the version that `load_dataset` gives when none is named.
 
     Returns:
         `{"configs": [...], "dataset_info": [...]}`. Sizes are those of the Parquet files, in bytes.
     """
-    configs = [{key: value for key, value in sample_config.items() if key != "default"}]
+    configs = [
+        {key: value for key, value in sample.items() if key != "default"} for sample in [sample_config] if sample
+    ]
     infos = []
     for manifest in reversed(manifests):
         version = manifest.version

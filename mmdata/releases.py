@@ -160,6 +160,15 @@ def require_whole(path: Path, sha256: str) -> None:
     raise ReleaseError(f"{path} {why}: the release is damaged. Remove {path.parent} and run `mmdata build` again")
 
 
+def require_pictures(manifest: Manifest) -> None:
+    """Raises ReleaseError for a version that was published without its pictures: a snapshot of it is no release."""
+    if manifest.taken_from is not None:
+        raise ReleaseError(
+            f"{manifest.corpus} {manifest.version} was published without its pictures, and has none here. Build a release "
+            "from your own copy of the source in a folder of its own, then join the two with `mmdata attach`"
+        )
+
+
 def matches(path: Path, sha256: str) -> bool:
     """Whether a file is there with this content."""
     try:

@@ -41,7 +41,7 @@ def parse_yaml(text: str, place: str) -> Any:
 def read_text(path: Path) -> str:
     """The file's text. Raises CorpusError where it is missing or not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Notepad writes a mark before the text.
     except FileNotFoundError:
         raise CorpusError(f"{path}: no such file") from None
     except UnicodeDecodeError as error:

@@ -280,7 +280,7 @@ def test_what_is_missing_is_said(theirs, mine, on_hub, hub, version, tmp_path, s
     assert nothing_happened(bare)
     (bare / "data" / "1.1.0").mkdir()
     (bare / "data/1.1.0/manifest.json").write_bytes(version["data/1.1.0/manifest.json"])
-    with pytest.raises(ReleaseError, match=r"skin 1\.1\.0 has no pictures to attach answers to"):
+    with pytest.raises(ReleaseError, match=r"skin 1\.1\.0 was published without its pictures"):
         attach(bare, REPO)
     with mmdata.annotation.store.writing(mine), pytest.raises(AnnotationError, match="another process"):
         attach(mine, REPO)

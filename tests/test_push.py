@@ -137,11 +137,34 @@ def test_an_untagged_version_that_is_damaged_gets_no_tag(birds, hub):
     hub.repos[REPO].tags.clear()
     shard = next(path for path in hub.files(REPO) if path.startswith("data/1.0.0/train-"))
     hub.put(REPO, {shard: b"PAR1 damaged"})
-    with pytest.raises(HubError, match=r"cut before its tag, and its train-.* Push it again with --version 1\.0\.0"):
+    with pytest.raises(HubError, match=r"data/1\.0\.0/train-.* is not as its manifest says\. Push 1\.0\.0 again"):
         mmdata.push(birds, REPO)
     mmdata.push(birds, REPO, version="1.0.0")
     mmdata.push(birds, REPO)
     assert set(hub.snapshot(REPO)[1]) == {"v1.0.0", "v1.1.0"}
+
+
+def test_a_tag_that_somebody_took_away_is_not_put_on_another_commit(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    mmdata.push(birds, REPO)
+    del hub.repos[REPO].tags["v1.0.0"]
+    assert not mmdata.push(birds, REPO).changed
+    assert set(hub.snapshot(REPO)[1]) == {"v1.1.0"}
+
+
+def test_an_older_shard_that_is_damaged_is_told(birds, hub):
+    mmdata.push(birds, REPO, version="1.0.0")
+    shard = next(path for path in hub.files(REPO) if path.startswith("data/1.0.0/train-"))
+    hub.put(REPO, {shard: b"PAR1 damaged"})
+    with pytest.raises(HubError, match=r"train-.* is not as its manifest says\. Put it back from its tag v1\.0\.0"):
+        mmdata.push(birds, REPO)
+
+
+def test_a_corpus_of_any_name_comes_back(birds, hub, tmp_path):
+    folder = birds.rename(birds.parent / "내 새-1")
+    mmdata.build(folder, folder / "tiny", workers=1)
+    mmdata.push(folder, REPO)
+    assert mmdata.pull(REPO, into=tmp_path / "새").rows == mmdata.pull(REPO, into=tmp_path / "또").rows
 
 
 def test_an_older_version_that_cannot_be_read_is_told(birds, hub):
@@ -163,10 +186,15 @@ def test_an_older_index_that_is_gone_is_told(birds, hub):
 
 def test_a_snapshot_without_pictures_is_not_pushed_on(birds, hub, tmp_path):
     mmdata.push(birds, REPO, annotations_only=True)
+    assert not any(path.startswith("sample/") for path in hub.files(REPO))  # Of the withheld, maybe.
+    assert configs(hub.files(REPO)) == [("1.1.0", True)]
     huggingface_hub.snapshot_download(REPO, repo_type="dataset", local_dir=tmp_path / "birds")
     for only in (True, False):
         with pytest.raises(ReleaseError, match="published without its pictures, and has none here"):
             mmdata.push(tmp_path / "birds", "my-team/other", annotations_only=only)
+    with pytest.raises(ReleaseError, match="join the two with `mmdata attach`"):
+        mmdata.check(tmp_path / "birds")
+    assert len(load_dataset(str(tmp_path / "birds"))["train"][0]["image_sha256"]) == 64
 
 
 def test_what_is_gone_here_goes_there(birds, hub):

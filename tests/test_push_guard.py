@@ -1,6 +1,7 @@
 """What a push keeps back: what a licence forbids, and keys."""
 
 import re
+import shutil
 
 import pytest
 from hub_api import WRITE
@@ -51,6 +52,24 @@ def test_pictures_need_leave(birds, hub, said):
     card.write_text(card.read_text(encoding="utf-8").replace(OPEN, said), encoding="utf-8")
     with pytest.raises(HubError, match=r"pictures may not be made public.*put `may_redistribute: \[rows, images\]`"):
         mmdata.push(birds, REPO)
+
+
+def test_another_corpus_s_repository_is_left_alone(birds, hub, tmp_path):
+    mmdata.push(birds, REPO, version="1.0.0")
+    other = shutil.copytree(birds, tmp_path / "fish")
+    for path in other.glob("data/*/manifest.json"):
+        path.write_text(path.read_text(encoding="utf-8").replace('"birds"', '"fish"'), encoding="utf-8")
+    before = hub.snapshot(REPO)
+    with pytest.raises(HubError, match="holds the corpus birds, and this is fish"):
+        mmdata.push(other, REPO)
+    assert hub.snapshot(REPO) == before
+
+
+def test_somebody_s_own_repository_is_left_alone(birds, hub):
+    hub.new("me/notes")
+    hub.put("me/notes", {"README.md": b"# mine", "train.py": b"x"})
+    with pytest.raises(HubError, match=r"me/notes holds files that mmdata did not push \(train\.py\)"):
+        mmdata.push(birds, "me/notes")
 
 
 # Keys

@@ -84,7 +84,9 @@ def _front_matter(corpus: Corpus, versions: Sequence[Version]) -> dict[str, Any]
     size = next((word for limit, word in SIZES if rows < limit), "n>1T")
     own = {key: value for key, value in corpus.card.items() if key not in {"configs", "dataset_info"}}
     manifests = [version.manifest for version in versions]
-    return own | {"size_categories": [size]} | configs_of(corpus.sample_config, manifests, chosen.version)
+    # A version without pictures brings no sample: its drawings may be of what is withheld.
+    sample = None if chosen.taken_from else corpus.sample_config
+    return own | {"size_categories": [size]} | configs_of(sample, manifests, chosen.version)
 
 
 def _generated(
@@ -134,9 +136,10 @@ def _splits(manifest: Manifest) -> str:
     return table(["split", "rows", "Parquet"], rows)
 
 
-def _class_tables(manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Each label field's classes, in their order unless there are too many."""
+def _class_tables(manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """Each label field, what is counted of it, and its classes in their order; of too many, the commonest."""
     splits = list(manifest.splits)
+    many = {feature["name"] for feature in manifest.features if "list" in feature}
     for field, classes in manifest.counts.items():
         totals = {split: sum(counts.get(split, 0) for counts in classes.values()) for split in splits}
         shown = sorted(classes, key=lambda name: -sum(classes[name].values()))[:CLASSES]
@@ -147,7 +150,7 @@ def _class_tables(manifest: Manifest) -> Iterator[tuple[str, str]]:
         if rest:
             lines.append((f"{len(rest):,} more", {s: sum(counts.get(s, 0) for counts in rest) for s in splits}))
         cells = [[name, *(_share(counts.get(s, 0), totals[s]) for s in splits)] for name, counts in lines]
-        yield field, table([field, *splits], cells)
+        yield field, "labels" if field in many else "rows", table([field, *splits], cells)
 
 
 def _share(count: int, total: int) -> str:

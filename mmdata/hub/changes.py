@@ -86,7 +86,8 @@ class Changes:
         if self.pictures:
             yield f"{_rows(self.pictures)} with another picture"
         if not (self.added or self.removed or self.moved or self.pictures):
-            yield "the same rows and pictures"
+            same = self.before is not None and self.before.build == self.after.build
+            yield "the same rows and pictures" + ("" if same else ", some with other values")
 
 
 def changes_of(versions: Sequence[Version]) -> list[Changes]:

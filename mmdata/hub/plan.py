@@ -54,9 +54,10 @@ def is_part(path: str) -> bool:
     )
 
 
-def parts_of(folder: Path) -> dict[str, Local]:
+def parts_of(folder: Path, *, sample: bool) -> dict[str, Local]:
     """What a corpus folder brings along. Raises HubError for a link that leads out of it."""
-    found = [path for pattern in PARTS for path in sorted(folder.glob(pattern)) if path.is_file()]
+    patterns = [pattern for pattern in PARTS if sample or not pattern.startswith("sample/")]
+    found = [path for pattern in patterns for path in sorted(folder.glob(pattern)) if path.is_file()]
     for path in found:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise HubError(
@@ -81,6 +82,15 @@ def versions_in(paths: Iterable[str]) -> list[str]:
     """The versions that a revision holds, oldest first."""
     found = (re.fullmatch(r"data/(\d+\.\d+\.\d+)/manifest\.json", path) for path in paths)
     return sorted((m[1] for m in found if m), key=order)
+
+
+def require_home(there: Mapping[str, Entry], repo: str) -> None:
+    """Raises HubError where a repository without versions holds other things: it is somebody's, or the name is wrong."""
+    if strange := sorted(path for path in there if path not in {".gitattributes", CARD}):
+        raise HubError(
+            f"{repo} holds files that mmdata did not push ({', '.join(strange[:3])}). Push to a new repository, or empty that "
+            "one first"
+        )
 
 
 def damaged(there: Mapping[str, Entry], manifest: Manifest) -> str | None:

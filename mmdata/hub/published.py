@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..corpus import NAME
 from ..errors import HubError
 from ..index import INDEX
 from ..manifest import Manifest
@@ -59,7 +58,7 @@ def published_version(remote: Remote, wanted: str | None) -> PublishedVersion:
         raise HubError(f"{remote.repo}: its tag v{version} holds no {path}; it was not pushed by mmdata")
     manifest = manifest_in(remote.file(path, commit), f"{remote.repo} v{version}")
     odd = [file.path for file in manifest.files if not re.fullmatch(r"[\w-]+\.parquet", file.path)]
-    if manifest.version != version or not re.fullmatch(NAME, manifest.corpus):
+    if manifest.version != version or not re.fullmatch(r"[^/\\.][^/\\]*", manifest.corpus):
         odd.append(f"{manifest.corpus} {manifest.version}")
     if odd:
         raise HubError(f"{remote.repo} v{version}: its manifest names {odd[0]!r}; it was not pushed by mmdata")

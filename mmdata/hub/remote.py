@@ -104,14 +104,13 @@ class Remote:
     """
 
     def __init__(self, repo: str):
+        named, repo = re.sub(r"hf_\w+", "hf_…", repo), repo if repo.count("/") == 1 else "-"
         try:
             validate_repo_id(repo)
         except HFValidationError:
-            repo = ""
-        if repo.count("/") != 1:
             raise HubError(
-                "a repository is named namespace/name, of letters, digits, - _ and ., such as --repo my-team/skin"
-            )
+                f"{named!r}: a repository is named namespace/name, of letters, digits, - _ and ., such as --repo my-team/skin"
+            ) from None
         self.repo = repo
         self.api = HfApi(library_name="mmdata")
         for name in ("huggingface_hub.utils._http", "httpx2"):

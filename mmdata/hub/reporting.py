@@ -17,7 +17,7 @@ from ..checking.run import report_of
 from ..corpus import Corpus
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import blaming_damage
+from ..releases import blaming_damage, explained
 
 LIMIT = 1
 """Faults of each check that are listed: a card shows counts only."""
@@ -75,6 +75,7 @@ def _made(corpus: Corpus, release: Release, progress: Progress) -> Report:
         could_not = ["the release has no answers"]
     with (
         TemporaryDirectory(prefix="mmdata-") as scratch,
+        explained(Path(scratch)),
         Store(path_of(Path(scratch))) as store,
         blaming_damage(release.folder, manifest),
     ):

@@ -22,7 +22,7 @@ from ..corpus import Corpus
 from ..errors import AnnotationError
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import Releases
+from ..releases import Releases, require_pictures
 
 MEASURED = 24
 """Rows whose pictures are looked at for an estimate."""
@@ -137,6 +137,7 @@ def annotate(
     manifest = Releases(corpus).newest()
     if manifest is None:
         raise AnnotationError(f"{corpus.name} has no release to annotate yet: run `mmdata build` first")
+    require_pictures(manifest)
     release = Release(corpus.folder, manifest)
     asked = read_prompt(corpus.folder, prompt, release.kinds)
     if max_side is not None:

@@ -16,7 +16,7 @@ from ..hub.remote import Remote
 from ..manifest import ShardFile
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import Bump, Releases, explained, matches
+from ..releases import Bump, Releases, explained, matches, require_pictures
 from .release import release
 
 
@@ -85,8 +85,7 @@ def _built(corpus: Corpus) -> Release:
     own = f"build one from your own copy of the source first, with `mmdata build {corpus.folder} --source DIR`"
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to attach answers to yet: {own}")
-    if manifest.taken_from is not None:
-        raise ReleaseError(f"{corpus.name} {manifest.version} has no pictures to attach answers to: {own}")
+    require_pictures(manifest)
     return Release(corpus.folder, manifest)
 
 

@@ -11,7 +11,7 @@ from ..corpus import Corpus
 from ..errors import ReleaseError
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import Releases, blaming_damage
+from ..releases import Releases, blaming_damage, require_pictures
 
 
 def check(
@@ -45,6 +45,7 @@ def check(
     manifest = releases.manifest(version) if version is not None else releases.newest()
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to check yet: run `mmdata build` first")
+    require_pictures(manifest)
     release = Release(corpus.folder, manifest)
     with reading(corpus.folder) as store, blaming_damage(release.folder, manifest):
         report = report_of(corpus, release, store, prompts, pictures, limit, progress or Silent())

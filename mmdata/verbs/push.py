@@ -15,17 +15,16 @@ from ..hub.changes import Version
 from ..hub.croissant import croissant_of
 from ..hub.licence import licence_of
 from ..hub.partial import write_partial
-from ..hub.plan import CARD, CROISSANT, Plan, damaged, data_of, parts_of, plan, require_same, versions_in
+from ..hub.plan import CARD, CROISSANT, Plan, damaged, data_of, parts_of, plan, require_home, require_same, versions_in
 from ..hub.published import manifest_in
 from ..hub.remote import Entry, Local, Remote, State
 from ..hub.reporting import report_for
 from ..hub.secrets import refuse_secrets
 from ..index import INDEX
-from ..manifest import Manifest
 from ..names import bytes_text
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import REJECTED, Releases, order, require_whole
+from ..releases import REJECTED, Releases, explained, order, require_pictures, require_whole
 
 
 @dataclass(slots=True)
@@ -89,11 +88,7 @@ def push(
     manifest = releases.manifest(version) if version is not None else releases.newest()
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to push yet: run `mmdata build` first")
-    if manifest.taken_from is not None:
-        raise ReleaseError(
-            f"{corpus.name} {manifest.version} was published without its pictures, and has none here. Push from the folder "
-            "that has them"
-        )
+    require_pictures(manifest)
     release = Release(corpus.folder, manifest)
     progress.stage("looking at the Hub")
     state = remote.state()
@@ -103,6 +98,8 @@ def push(
     done = Pushed(repo, manifest.version, remote.url, state.private if state else private, dry_run=dry_run)
     there = remote.tree(state.head) if state else {}
     newest = next(reversed(versions_in(there)), None)
+    if newest is None:
+        require_home(there, repo)
     with TemporaryDirectory(prefix="mmdata-push-") as temp:
         progress.stage("verifying the release")
         at = release.folder
@@ -116,7 +113,8 @@ def push(
             progress.stage("leaving the pictures out")
             at = Path(temp) / manifest.version
             at.mkdir()
-            manifest = write_partial(corpus, release, at)
+            with explained(at):
+                manifest = write_partial(corpus, release, at)
         data = data_of(at, manifest)
         if state and manifest.version in state.tags:
             commit = state.tags[manifest.version]
@@ -131,7 +129,7 @@ def push(
             )
         earlier = _earlier(remote, releases, state, there, manifest.version)
         card = card_of(corpus, [*earlier, Version(manifest, at / INDEX)], report_for(corpus, release, progress), repo)
-        wanted = parts_of(corpus.folder) | data
+        wanted = parts_of(corpus.folder, sample=not annotations_only) | data
         wanted[CARD] = Local(card.encode())
         wanted[CROISSANT] = Local(croissant_of(corpus, manifest, repo).encode())
         refuse_secrets(wanted)
@@ -146,8 +144,8 @@ def push(
                     raise HubError(f"{repo}: someone else has pushed to it meanwhile. Run the same command again")
                 # Seen again: an organisation may decide what its new repositories are.
                 _require_allowed(repo, state, private, why_not)
-            elif earlier and earlier[-1].manifest.version not in state.tags:
-                _tag_interrupted(remote, state, there, earlier[-1].manifest)
+            elif newest and newest != manifest.version and newest not in state.tags:
+                remote.tag(newest, state.head)  # Its push was cut between commit and tag.
             _publish(remote, state, todo, done, progress)
     return done
 
@@ -181,18 +179,20 @@ def _earlier(
                 )
             if not (files[name].exists() and there[path].holds(Local(files[name]))):
                 files[name] = remote.file(path, state.head)
-        found.append(Version(manifest_in(files["manifest.json"], f"{remote.repo} v{old}"), files[INDEX]))
+        manifest = manifest_in(files["manifest.json"], f"{remote.repo} v{old}")
+        if manifest.corpus != releases.corpus.name:
+            raise HubError(
+                f"{remote.repo} holds the corpus {manifest.corpus}, and this is {releases.corpus.name}. Push to another "
+                "repository; or name the folder as the corpus there, if it is the same"
+            )
+        if lost := damaged(there, manifest):
+            raise HubError(
+                f"{remote.repo}: data/{old}/{lost} on `main` is not as its manifest says. "
+                + (f"Put it back from its tag v{old}, or push" if old in state.tags else f"Push {old} again, or all")
+                + " to another repository"
+            )
+        found.append(Version(manifest, files[INDEX]))
     return found
-
-
-def _tag_interrupted(remote: Remote, state: State, there: Mapping[str, Entry], before: Manifest) -> None:
-    """Name the version whose push was cut between its commit and its tag."""
-    if lost := damaged(there, before):
-        raise HubError(
-            f"{remote.repo}: the push of {before.version} was cut before its tag, and its {lost} is not there as its manifest "
-            f"says. Push it again with --version {before.version}, then this one"
-        )
-    remote.tag(before.version, state.head)
 
 
 def _publish(remote: Remote, state: State, todo: Plan, done: Pushed, progress: Progress) -> None:
@@ -235,6 +235,6 @@ def as_screen(done: Pushed) -> Text:
         lines += ["The repository would be created."] if done.created else []
         return Text("\n".join(lines))
     if not done.tagged:
-        lines.append(f"The tag v{done.version} stays where it was; `main` has the new card.")
+        lines.append(f"The tag v{done.version} stays where it was; `main` has what is new.")
     lines += [done.url, "", f'  load_dataset("{done.repo}", revision="v{done.version}")']
     return Text("\n".join(lines))
