@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .verbs.check import check
     from .verbs.demo import demo
     from .verbs.diff import diff
+    from .verbs.export import export
+    from .verbs.fetch import fetch
     from .verbs.fix import fix
     from .verbs.new import new
     from .verbs.overview import overview
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .verbs.pull import pull
     from .verbs.push import push
     from .verbs.release import release
+    from .views import view
 
 _HOME = {
     "Corpus": "corpus",
@@ -45,6 +48,8 @@ _HOME = {
     "check": "verbs.check",
     "demo": "verbs.demo",
     "diff": "verbs.diff",
+    "export": "verbs.export",
+    "fetch": "verbs.fetch",
     "fix": "verbs.fix",
     "new": "verbs.new",
     "overview": "verbs.overview",
@@ -52,6 +57,7 @@ _HOME = {
     "pull": "verbs.pull",
     "push": "verbs.push",
     "release": "verbs.release",
+    "view": "views",
 }
 
 __all__ = [
@@ -70,6 +76,8 @@ __all__ = [
     "check",
     "demo",
     "diff",
+    "export",
+    "fetch",
     "fix",
     "new",
     "overview",
@@ -77,6 +85,7 @@ __all__ = [
     "pull",
     "push",
     "release",
+    "view",
 ]
 
 

@@ -4,7 +4,7 @@ the source holds, and how one item becomes one record. The engine does the rest.
 import inspect
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from .findings import Finding
 from .images import Decode
 from .listing import Listing
 from .rows import Accepted, RowMaker
+from .sharing import Shared
 from .sources import SourceFile, open_source, read_ahead
 
 logger = logging.getLogger(__name__)
@@ -34,12 +35,14 @@ class Item:
     files: Mapping[str, SourceFile] = field(default_factory=dict)
     """By the name of the picture's field, or any name that `record` knows."""
     data: Mapping[str, Any] = field(default_factory=dict)
-    """Values that the listing alone gives: the class in a folder's name, a CSV's row."""
+    """Values that the source's names or records give: the class in a folder's name, a CSV's row."""
+    at: str = ""
+    """Where its record is, such as "metadata.jsonl:17"; the place of an item without files."""
 
     @property
     def place(self) -> str:
         """Where in the source it is, for messages."""
-        return next((f.path for f in self.files.values()), self.id)
+        return next((f.path for f in self.files.values()), self.at or self.id)
 
     @property
     def size(self) -> int:
@@ -62,8 +65,19 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
     """What the source should look like, for the message when nothing in it fits."""
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
-        """What the source holds, from names alone; no byte is read. Findings are passed on."""
+        """What the source holds: from names alone, or from files of records that `listing.open` reads.
+
+        Findings are passed on.
+        """
         raise NotImplementedError
+
+    def share(self, name: str, values: Sequence[str]) -> None:
+        """Keep texts that `items` learned once for every `record`, such as a pool of answers that rows name by number."""
+        self.sharing.put(name, values)
+
+    def shared(self, name: str) -> list[str]:
+        """What `items` shared under this name; each worker reads it once. Do not change it."""
+        return self.sharing.get(name)
 
     def record(self, item: Item, files: Mapping[str, bytes]) -> Record | dict[str, Any]:
         """One item as one record. Runs in a worker process.
@@ -89,6 +103,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
     def __init__(self, *, data_dir: str | Path | None = None, decode: Decode = "full", **kwargs: Any):
         self.corpus = Corpus(Path(inspect.getfile(type(self))).parent)
         self.decode = decode
+        self.sharing = Shared()
         if data_dir is not None:
             # datasets does not notice a changed source by itself: its cache key is the hash given here.
             source = open_source(data_dir)

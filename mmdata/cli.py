@@ -52,6 +52,9 @@ def build(
     decode: Annotated[
         Literal["full", "header"], typer.Option(help="Decode every picture, or read only its header.")
     ] = "full",
+    config: Annotated[
+        str | None, typer.Option(help="One of the corpus's configs; the first by default.", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a core by default.", show_default=False)
     ] = None,
@@ -64,7 +67,16 @@ def build(
 
     try:
         with Terminal(err) as progress:
-            done = build(folder, source, bump=bump, decode=decode, workers=workers, sample=sample, progress=progress)
+            done = build(
+                folder,
+                source,
+                bump=bump,
+                decode=decode,
+                config=config,
+                workers=workers,
+                sample=sample,
+                progress=progress,
+            )
     except KeyboardInterrupt:
         print(
             "stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr
@@ -355,6 +367,61 @@ def diff(
         print(verb.as_json(done))
     else:
         out.print(verb.as_screen(done))
+
+
+@app.command()
+def fetch(
+    folder: Folder,
+    split: Annotated[str | None, typer.Option(help="Only the files for it, such as train.", show_default=False)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only these names, or patterns such as '*.json'; may be repeated.")
+    ] = None,
+    urls: Annotated[
+        str | None,
+        typer.Option(help="Pictures that a column names, as FILE:COLUMN, instead of sources.yaml.", show_default=False),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="Where to; by default source/ in the corpus folder.", show_default=False)
+    ] = None,
+    unpack: Annotated[bool, typer.Option(help="Make folders of archives.")] = True,
+    per_host: Annotated[int, typer.Option(min=1, help="Requests at once to one server.")] = 4,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests at once to all.")] = 16,
+    max_mb: Annotated[
+        float | None, typer.Option(min=0.001, help="Of a file whose size is not declared.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Get the files that a corpus's source consists of; exit 1 if any could not be had."""
+    from .verbs import fetch as verb
+
+    with Terminal(err) as progress:
+        done = verb.fetch(
+            folder, split=split, only=only, urls=urls, into=into, unpack=unpack, per_host=per_host,
+            concurrency=concurrency, max_bytes=int(max_mb * 1e6) if max_mb is not None else None, progress=progress,
+        )  # fmt: skip
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
+    if done.failures:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    folder: Folder,
+    format: Annotated[
+        str | None, typer.Option(help="One of the corpus's; may be left out where there is one.", show_default=False)
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="A new folder; by default CORPUS-VERSION-FORMAT here.", show_default=False)
+    ] = None,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Write the pictures too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a release as the files of another system, in one of the corpus's formats."""
+    from .verbs import export as verb
+
+    done = verb.export(folder, format, version=version, into=into, pictures=pictures)
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
 
 
 @app.command()

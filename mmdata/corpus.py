@@ -1,6 +1,6 @@
 """A corpus folder: where its builder, labels and card are. The folder is the registration."""
 
-import importlib.util
+import importlib
 import inspect
 import re
 import sys
@@ -52,34 +52,37 @@ class Corpus:
         """The one CorpusBuilder subclass that builder.py defines."""
         from .builder import CorpusBuilder
 
-        path = self.folder / "builder.py"
-        # The name tells two folders of one name apart, and is the same in every worker.
-        name = f"mmdata_corpus_{re.sub(r'[^0-9a-zA-Z]', '_', self.name)}_{sha256(str(path).encode()).hexdigest()[:8]}"
-        digest = sha256(path.read_bytes()).hexdigest()
-        module = sys.modules.get(name)
-        if module is None or module.__dict__.get("__digest__") != digest:
-            module = self._import(name, path)
-            module.__dict__["__digest__"] = digest  # An edited builder.py is imported anew, another is not.
+        module = self.module("builder")
         found = [
             kind
             for kind in vars(module).values()
-            if inspect.isclass(kind) and issubclass(kind, CorpusBuilder) and kind.__module__ == name
+            if inspect.isclass(kind) and issubclass(kind, CorpusBuilder) and kind.__module__ == module.__name__
         ]
         if len(found) != 1:
-            raise CorpusError(f"{path}: {len(found)} classes derive from CorpusBuilder; it should define exactly one")
+            raise CorpusError(
+                f"{self.folder / 'builder.py'}: {len(found)} classes derive from CorpusBuilder; it should define exactly one"
+            )
         return found[0]
 
-    def _import(self, name: str, path: Path) -> ModuleType:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
+    def module(self, name: str) -> ModuleType:
+        """A Python file of the folder, which may import its neighbours as `from .records import …`.
+
+        Raises:
+            CorpusError: it cannot be imported.
+        """
+        total = sha256(str(self.folder).encode())  # Two folders may have one name.
+        for path in sorted(self.folder.glob("*.py")):
+            total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        # Edited code is imported anew, other code is not; every worker finds the same name.
+        package = f"mmdata_corpus_{re.sub(r'[^0-9a-zA-Z]', '_', self.name)}_{total.hexdigest()[:16]}"
+        if package not in sys.modules:
+            sys.modules[package] = ModuleType(package, f"The Python files of {self.folder}.")
+            sys.modules[package].__path__ = [str(self.folder)]
+            importlib.invalidate_caches()
         try:
-            spec.loader.exec_module(module)
+            return importlib.import_module(f"{package}.{name}")
         except Exception as error:
-            del sys.modules[name]
-            raise self.blame(error, "importing it") from error
-        return module
+            raise self.blame(error, "importing it", name) from error
 
     @property
     def schema(self) -> "type[Record]":
@@ -147,14 +150,15 @@ class Corpus:
             )
         return dict(configs[0])
 
-    def blame(self, error: Exception, doing: str) -> CorpusError:
-        """A fault of builder.py's own code, as one line that names the place."""
-        path = str(self.folder / "builder.py")
-        if isinstance(error, SyntaxError):
-            line = error.lineno
+    def blame(self, error: Exception, doing: str, module: str = "builder") -> CorpusError:
+        """A fault of the folder's own code, as one line that names the place."""
+        path, line = str(self.folder / f"{module}.py"), None
+        if isinstance(error, SyntaxError) and error.filename:
+            path, line = error.filename, error.lineno
         else:
-            frames = traceback.extract_tb(error.__traceback__)
-            line = next((f.lineno for f in reversed(frames) if f.filename == path), None)
+            frames = reversed(traceback.extract_tb(error.__traceback__))
+            if own := next((f for f in frames if Path(f.filename).parent == self.folder), None):
+                path, line = own.filename, own.lineno
         at = f", line {line}" if line else ""
         return CorpusError(f"{path}{at}: {type(error).__name__}: {error} (while {doing})")
 

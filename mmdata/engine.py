@@ -24,6 +24,7 @@ from .manifest import Manifest, Origin, ShardFile
 from .names import bytes_text, printable
 from .progress import Progress
 from .releases import REJECTED, sync
+from .sharing import SHARED, Shared
 from .sources import Source, shown
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ class Engine:
     """The steps of one build, in the staging folder."""
 
     def __init__(
-        self, corpus: Corpus, source: Source, work: Path, cache: Cache, decode: Decode, workers: int, progress: Progress
-    ):
+        self, corpus: Corpus, source: Source, work: Path, cache: Cache, decode: Decode, config: str | None, workers: int,
+        progress: Progress,
+    ):  # fmt: skip
         self.corpus, self.source, self.work, self.cache = corpus, source, work, cache
-        self.decode, self.workers, self.progress = decode, workers, progress
+        self.decode, self.config, self.workers, self.progress = decode, config, workers, progress
         self.decoded = 0
 
     def run(self, listing: Listing, version: str) -> Manifest:
@@ -51,7 +53,8 @@ class Engine:
 
     def _run(self, plan: "Plan", listing: Listing, version: str) -> Manifest:
         findings = list(listing.findings)
-        builder: CorpusBuilder = self.corpus.builder(cache_dir=str(self.work / "datasets"))
+        builder: CorpusBuilder = self.corpus.builder(config_name=self.config, cache_dir=str(self.work / "datasets"))
+        builder.sharing = Shared(self.work / SHARED)
         plan.add(self._items(builder, listing, findings))
         if not plan.count():
             zips = sum(1 for _ in listing.files("*.zip"))
@@ -90,7 +93,9 @@ class Engine:
         from .shards import Work, start, write_shard
 
         shards = plan.shards()
-        work = Work(self.corpus.folder, self.source.url, plan.path, self.cache.path, self.work, self.decode)
+        work = Work(
+            self.corpus.folder, self.source.url, plan.path, self.cache.path, self.work, self.decode, self.config
+        )
         counters = get_context("forkserver").RawArray("Q", 2 * len(shards))
         total = plan.count()
 
@@ -136,6 +141,7 @@ class Engine:
             out.writelines(line + "\n" for line in plan.rejected_lines())
         sync(rejected)
         index = write_index(release / INDEX, plan.index())
+        shared = Shared(self.work / SHARED).digest()
         files = list(name_shards(release, [w for w in written if w.rows]))
         count, size = listing.totals()
         features = features_of(self.corpus.schema, self.corpus.labels)
@@ -144,11 +150,14 @@ class Engine:
             version=version,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             corpus=self.corpus.name,
-            origin=Origin(source=Path(shown(self.source.url)).name, files=count, bytes=size, sha256=plan.digest()),
+            origin=Origin(
+                source=Path(shown(self.source.url)).name, files=count, bytes=size, sha256=plan.digest(shared)
+            ),
             schema_sha256=sha256(str(features).encode()).hexdigest(),
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
             code={"sha256": self.corpus.code_digest()} | libraries(),
             decode=self.decode,
+            config=self.config or "",
             features=features._to_yaml_list(),
             files=files,
             counts=counts,

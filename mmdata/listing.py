@@ -1,29 +1,37 @@
 """The files of a source, in order, ready to be asked for."""
 
 import fnmatch
+import gzip
 import os
 import posixpath
 import sqlite3
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Collection, Iterator
 from hashlib import sha256
+from typing import BinaryIO
 
+from .errors import FileProblem, SourceError
 from .findings import Finding
+from .json_parts import JsonFault, parts
 from .names import is_garbled, printable
 from .sources import Source, SourceFile
+from .sources.base import Stream
 
 
 class Listing:
     """The files of a source in the order of their paths, in SQLite so that a million cost no memory."""
 
-    def __init__(self, database: sqlite3.Connection):
-        self._db = database
+    def __init__(self, source: Source, database: sqlite3.Connection):
+        self._source, self._db = source, database
+        self._db.create_function("last_part", 1, posixpath.basename, deterministic=True)
         self._db.execute("CREATE TABLE files (path TEXT, raw TEXT, size INTEGER, stamp TEXT)")
+        self._by_name = False
         self.findings: list[Finding] = []
 
     @classmethod
     def of(cls, source: Source, database: sqlite3.Connection) -> "Listing":
         """List the whole source. Raises SourceError."""
-        self = cls(database)
+        self = cls(source, database)
         garbled: dict[str, str] = {}
 
         def rows() -> Iterator[tuple[str, bytes, int, str]]:
@@ -61,6 +69,54 @@ class Listing:
             "SELECT path, raw, size, stamp FROM files WHERE path = ? ORDER BY raw LIMIT 1", (path,)
         ).fetchone()
         return row and SourceFile(row[0], os.fsdecode(row[1]), *row[2:])
+
+    def named(self, name: str) -> list[SourceFile]:
+        """The files of this name (the last part of the path), in whatever folders, sorted by path."""
+        if not self._by_name:  # Asked for by few corpora, so made for those alone.
+            self._db.execute("CREATE INDEX files_name ON files (last_part(path), path, raw)")
+            self._by_name = True
+        rows = self._db.execute(
+            "SELECT path, raw, size, stamp FROM files WHERE last_part(path) = ? ORDER BY path, raw",
+            (unicodedata.normalize("NFC", name),),
+        )
+        return [SourceFile(path, os.fsdecode(raw), *rest) for path, raw, *rest in rows]
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """The content of a file of records, read from front to back; of a `.gz`, what is packed in it.
+
+        A bounded part of it is in memory, wherever the source is. Use it in a `with`.
+
+        Raises:
+            FileProblem: it cannot be opened; reading it raises the same, with its path in the message.
+        """
+        opened = self._source.open(file)
+        if not file.name.lower().endswith(".gz"):
+            return opened
+
+        def explain(error: Exception) -> FileProblem:
+            return FileProblem(
+                f"{printable(file.path)}: cannot be unpacked: {error}. It may be cut short: copy or download it again"
+            )
+
+        unpacked = gzip.GzipFile(fileobj=opened)
+
+        def close() -> None:
+            unpacked.close()
+            opened.close()
+
+        return Stream(unpacked.read1, close, explain).buffered()
+
+    def json_parts(self, file: SourceFile, each: Collection[str]) -> Iterator[tuple[str, bytes]]:
+        """The parts of a JSON file too large to hold, as `json_parts.parts` gives them.
+
+        Raises:
+            SourceError: it is no JSON, or cut short.
+        """
+        with self.open(file) as opened:
+            try:
+                yield from parts(opened, each)
+            except JsonFault as fault:
+                raise SourceError(f"{printable(file.path)}: {fault}") from None
 
     def totals(self) -> tuple[int, int]:
         """Number of files, sum of their bytes."""

@@ -12,13 +12,14 @@ from .errors import MmdataError
 
 
 @contextmanager
-def locked(path: Path, doing: str, error: type[MmdataError]) -> Iterator[None]:
+def locked(path: Path, doing: str, error: type[MmdataError], *, folder: str | None = None) -> Iterator[None]:
     """Hold the lock while the block runs; the kernel lets go of it when the process ends, however.
 
     Args:
         path: of the lock file, which stays.
         doing: what the holder does to the folder, such as "written", for the message.
         error: what to raise when another process holds it, or the folder cannot be written to.
+        folder: the folder's name for the message; by default that of the one that the lock is in.
     """
     try:
         lock = open(path, "a+", encoding="utf-8")  # noqa: SIM115
@@ -32,7 +33,7 @@ def locked(path: Path, doing: str, error: type[MmdataError]) -> Iterator[None]:
                 raise error(f"{path}: cannot be locked: {why.strerror}") from None
             lock.seek(0)
             raise error(
-                f"{path.parent.name} is being {doing} by another process ({lock.read().strip() or 'just started'}). "
+                f"{folder or path.parent.name} is being {doing} by another process ({lock.read().strip() or 'just started'}). "
                 "Wait until it ends, or stop it, then run this again"
             ) from None
         with suppress(OSError):  # A full disk: the lock holds without a name in it.

@@ -79,6 +79,8 @@ class Manifest(_Strict):
     """mmdata's version, the digest of all code that made the rows, and library versions."""
     decode: str
     """"full": every picture was decoded; "header": only its header was read."""
+    config: str = ""
+    """Of the builder's configs, the one that it was built by."""
     features: list[dict[str, Any]]
     """As in a dataset card's `dataset_info`."""
     files: list[ShardFile]

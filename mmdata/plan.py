@@ -8,7 +8,7 @@ import itertools
 import json
 import pickle
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +25,9 @@ MiB = 1 << 20
 USUAL_ORDER = ["train", "validation", "test"]
 
 _TABLES = """
-PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
+PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;
 CREATE TABLE items (seq INTEGER PRIMARY KEY, split TEXT, id TEXT UNIQUE, place TEXT, size INTEGER, item BLOB);
-CREATE TABLE accepted (seq INTEGER PRIMARY KEY, split TEXT, place TEXT);
+CREATE TABLE accepted (seq INTEGER PRIMARY KEY, split TEXT, place TEXT, data TEXT);
 CREATE TABLE facts (seq INTEGER, kind TEXT, field TEXT, value TEXT);
 CREATE TABLE rejected (seq INTEGER, line TEXT, kind TEXT);
 """
@@ -100,13 +100,14 @@ class Plan:
                 )
                 self.reject([(seq, Rejected.of(item, why))])
         self.db.commit()
+        self.db.execute("PRAGMA journal_mode = WAL")  # Not before: the items would be written twice. Workers read now.
 
     def reject(self, rows: Iterable[tuple[int, Rejected]]) -> None:
         self.db.executemany("INSERT INTO rejected VALUES (?, ?, ?)", ((seq, r.line(), r.kind) for seq, r in rows))
 
-    def accept(self, rows: Iterable[tuple[int, str, str]], facts: Iterable[tuple[int, "Fact"]]) -> None:
-        """Rows are (seq, split, place)."""
-        self.db.executemany("INSERT INTO accepted VALUES (?, ?, ?)", rows)
+    def accept(self, rows: Iterable[tuple[int, str, str, str]], facts: Iterable[tuple[int, "Fact"]]) -> None:
+        """Rows are (seq, split, place, digest of the item's values)."""
+        self.db.executemany("INSERT INTO accepted VALUES (?, ?, ?, ?)", rows)
         self.db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?)", ((seq, *fact) for seq, fact in facts))
 
     def count(self) -> int:
@@ -160,11 +161,15 @@ class Plan:
         for (_, split, id, place), group in itertools.groupby(rows, key=lambda row: row[:4]):
             yield split, id, place, [(field, value) for *_, field, value in group if field is not None]
 
-    def digest(self) -> str:
-        """Changes when any row does: its split, its place, the bytes of its files, or its refusal."""
-        total = sha256()
+    def digest(self, shared: str = "") -> str:
+        """Changes when any row does: its split, place and values, the bytes of its files, or its refusal.
+
+        Args:
+            shared: a digest of what the rows have in common.
+        """
+        total = sha256(shared.encode())
         for row in self.db.execute(
-            """SELECT r.split, r.place, f.field, f.value FROM accepted r LEFT JOIN facts f
+            """SELECT r.split, r.place, r.data, f.field, f.value FROM accepted r LEFT JOIN facts f
                ON f.seq = r.seq AND f.kind = 'bytes' ORDER BY r.seq, f.field, f.value"""
         ):
             total.update(repr(row).encode())
@@ -186,6 +191,18 @@ def items_of(db: sqlite3.Connection, shard: Shard) -> Iterator[tuple[int, "Item"
     query = "SELECT seq, item FROM items WHERE split = ? AND seq BETWEEN ? AND ? ORDER BY seq"
     for seq, blob in db.cursor().execute(query, (shard.split, shard.first, shard.last)):
         yield seq, pickle.loads(blob)  # noqa: S301 - written by this very build
+
+
+def values_digest(values: Mapping[str, Any]) -> str:
+    """Of an item's values: of plain texts, numbers, bytes, lists and dicts the same on every machine."""
+    if not values:
+        return ""
+    total = sha256()
+    for name in sorted(values):
+        value = values[name]
+        content = value if isinstance(value, bytes) else repr(value).encode()
+        total.update(f"{name} {type(value).__name__} {len(content)} ".encode() + content)
+    return total.hexdigest()[:32]
 
 
 def shard_bytes(total: int) -> int:

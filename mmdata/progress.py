@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from .names import bytes_text
+
 PATIENCE_SECONDS = 2.0
 
 
@@ -17,6 +19,7 @@ class Progress(Protocol):
 
     def stage(self, name: str) -> None: ...
     def rows(self, done: int, total: int, note: str) -> None: ...
+    def bytes(self, done: int, total: int | None, note: str) -> None: ...
     def pause(self) -> None:
         """Leave the screen to another's bars; the next stage takes it back."""
 
@@ -28,6 +31,9 @@ class Silent:
         pass
 
     def rows(self, done: int, total: int, note: str) -> None:
+        pass
+
+    def bytes(self, done: int, total: int | None, note: str) -> None:
         pass
 
     def pause(self) -> None:
@@ -88,4 +94,16 @@ class Terminal:
         rate = done / max(now - self._began_rows, 0.001)
         self._bar.update(
             self._task, completed=done, total=total, note=f"{done:,}/{total:,} rows  {rate:,.0f} rows/s  {note}"
+        )
+
+    def bytes(self, done: int, total: int | None, note: str) -> None:
+        now = time.monotonic()
+        self._began_rows = self._began_rows or now
+        rate = max(done, 0) / max(now - self._began_rows, 0.001)
+        whole = f"/{bytes_text(total)}" if total else ""
+        self._bar.update(
+            self._task,
+            completed=done,
+            total=total,
+            note=f"{bytes_text(done)}{whole}  {bytes_text(int(rate))}/s  {note}",
         )

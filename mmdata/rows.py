@@ -1,9 +1,12 @@
 """From an item and its bytes to a validated row, or to the reason why not. Pure: no disk here."""
 
+import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
 Fact = tuple[str, str, str]
 """(kind, field, value) of one row, for the checks over all rows: bytes, look, label, group, note."""
 
+SMALLEST, LARGEST = -(2**63), 2**63 - 1
+
 
 @dataclass(slots=True)
 class Accepted:
@@ -28,6 +33,8 @@ class Accepted:
     facts: list[Fact]
     size: int
     """Bytes of its pictures, near enough to the row's size."""
+    cells: int
+    """Elements of all its lists."""
 
 
 @dataclass(slots=True)
@@ -44,6 +51,7 @@ class RowMaker:
     decode: Decode
     recall: Callable[[str, str | None], ImageCheck | None] = lambda digest, mode: None
     checked: dict[tuple[str, str | None], ImageCheck] = field(default_factory=dict)
+    _cells: int = 0
 
     def make(self, item: "Item", files: Sequence[bytes | FileProblem]) -> Accepted | Reject:
         """One row, or why there is none. Errors in the builder's own code are raised."""
@@ -69,22 +77,34 @@ class RowMaker:
                 reason=f"record() gave another id than items() ({item.id!r}); keep item.id",
             )
         facts: list[Fact] = []
+        self._cells = 0
         row = self._struct(record, "", facts)
         facts += [
             ("group", name, str(value)) for name in schema.marked(Group) if (value := getattr(record, name)) is not None
         ]
-        return Accepted(row, facts, sum(map(len, named.values())))
+        return Accepted(row, facts, sum(map(len, named.values())), self._cells)
 
     def _struct(self, model: Part, at: str, facts: list[Fact]) -> dict[str, Any]:
-        return {
-            name: self._value(at + name, getattr(model, name), model.markers(name), facts)
-            for name in type(model).model_fields
-        }
+        row = {}
+        for name, marks, kind in _fields(type(model)):
+            value = getattr(model, name)
+            if kind == "plain":
+                if type(value) is list:
+                    self._cells += _elements(value)
+            elif kind == "marked" or not (value is None or (type(value) is int and SMALLEST <= value <= LARGEST)):
+                value = self._value(at + name, value, marks, facts)
+            row[name] = value
+        return row
 
     def _value(self, name: str, value: Any, marks: Sequence[Any], facts: list[Fact]) -> Any:
         if value is None:
             return None
         if isinstance(value, list):
+            self._cells += len(value)
+            if value and {int}.issuperset(map(type, value)):
+                for extreme in (min(value), max(value)):
+                    self._value(name, extreme, (), facts)
+                return value
             # Numbered, so that what is noted of one picture is not taken for another's.
             numbered = any(isinstance(mark, Image) for mark in marks)
             return [self._value(f"{name}[{n}]" if numbered else name, v, marks, facts) for n, v in enumerate(value)]
@@ -95,7 +115,7 @@ class RowMaker:
                 return self._picture(name, value, marker, facts)
         if isinstance(value, Part):
             return self._struct(value, f"{name}.", facts)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        if isinstance(value, int) and not SMALLEST <= value <= LARGEST:
             raise Reject("invalid value", field=name, value=str(value), reason=f"{name}: {value} needs over 64 bits")
         return getattr(value, "value", value)  # An Enum's value.
 
@@ -129,6 +149,33 @@ class RowMaker:
             facts.append(("look", name, check.look))
         facts += [("note", name, note) for note in check.notes]
         return {"bytes": picture.bytes, "path": picture.path}
+
+
+@cache
+def _fields(model: type[Part]) -> tuple[tuple[str, tuple[Any, ...], Literal["marked", "plain", "other"]], ...]:
+    """Name, markers and kind of each field: a class or a picture, values that are Arrow's as they are, or neither."""
+    found: list[tuple[str, tuple[Any, ...], Literal["marked", "plain", "other"]]] = []
+    for name, info in model.model_fields.items():
+        marks = model.markers(name)
+        marked = any(isinstance(mark, Label | Image) for mark in marks)
+        found.append((name, marks, "marked" if marked else "plain" if _is_plain(info.annotation) else "other"))
+    return tuple(found)
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether a type is made of texts, floats, truths, bytes and times only: nothing in it to look at one by one."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        return _is_plain(inner[0])
+    if origin is Literal:
+        return all(isinstance(one, str) for one in inner)
+    if origin in (list, Union, UnionType):
+        return all(map(_is_plain, inner))
+    return kind in (str, float, bool, bytes, datetime.datetime, datetime.date, NoneType)
+
+
+def _elements(value: list[Any]) -> int:
+    return sum(map(_elements, value)) if value and isinstance(value[0], list) else len(value)
 
 
 def _rejected(error: ValidationError) -> Reject:

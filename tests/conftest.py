@@ -78,3 +78,29 @@ def _birds(tmp_path_factory):
 @pytest.fixture
 def birds(_birds, tmp_path):
     return shutil.copytree(_birds, tmp_path / "새 모음" / "birds")
+
+
+@pytest.fixture
+def quick():
+    """`fetch` waits for milliseconds only."""
+    from fetching import quickly
+
+    with quickly() as patch:
+        yield patch
+
+
+@pytest.fixture
+def site():
+    """A server of files, of its own."""
+    from fetch_server import serving_files
+
+    with serving_files() as running:
+        yield running
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A corpus folder, empty but for its builder.py."""
+    from fetching import empty_corpus
+
+    return empty_corpus(tmp_path / "내 말뭉치" / "birds")

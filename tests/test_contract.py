@@ -102,8 +102,8 @@ def test_the_tiny_source_shows_no_leak_and_every_class(built):
 def test_the_same_source_gives_the_same_bytes(built, tmp_path):
     corpus, build = built
     (again := tmp_path / corpus.name).mkdir()
-    for name in ("builder.py", "labels.yaml", "README.md"):
-        (again / name).write_bytes((corpus.folder / name).read_bytes())
+    for path in [*corpus.folder.glob("*.py"), *corpus.folder.glob("labels.yaml"), corpus.folder / "README.md"]:
+        (again / path.name).write_bytes(path.read_bytes())
     assert mmdata.build(again, corpus.folder / "tiny", workers=1).manifest.files == build.manifest.files
 
 

@@ -101,7 +101,7 @@ def test_the_checks_of_all_rows_take_time_in_proportion_to_the_rows():
     for rows in (500, 5000):
         with TemporaryDirectory() as folder, closing(Plan(Path(folder) / "plan.sqlite")) as plan:
             files = [(n, f"{n:064x}") for n in range(rows)]
-            plan.accept([(n, "test" if n % 9 == 0 else "train", f"{n}.png") for n, _ in files], [])
+            plan.accept([(n, "test" if n % 9 == 0 else "train", f"{n}.png", "") for n, _ in files], [])
             for kind, field, value in (
                 ("bytes", "image", None), ("look", "image", None), ("group", "subject", None),
                 ("group", "site", "H1"), ("label", "diagnosis", "건선"),

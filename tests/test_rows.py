@@ -26,6 +26,10 @@ class Turn(Part):
     mood: Annotated[str, Label()]
 
 
+class Size(enum.Enum):
+    SMALL = "small"
+
+
 class Wrapped(Record):
     id: Annotated[str, Id()]
     pictures: list[Annotated[Picture, Image()]]
@@ -33,6 +37,10 @@ class Wrapped(Record):
     person: Annotated[str, Group()] | None = None
     count: int | None = None
     turns: list[Turn] = Field(default_factory=list)
+    places: list[int] = Field(default_factory=list)
+    grid: list[list[float]] = Field(default_factory=list)
+    texts: list[str] | None = None
+    sizes: list[Size] = Field(default_factory=list)
 
 
 def made(**values) -> Accepted | Reject:
@@ -71,6 +79,27 @@ def test_a_bad_picture_in_a_list_refuses_the_row():
 def test_a_number_over_64_bits_refuses_the_row():
     why = made(pictures=[], count=2**63)
     assert isinstance(why, Reject) and "count: 9223372036854775808 needs over 64 bits" in why.reason
+
+
+@pytest.mark.parametrize("places", [[1, 2**63, 2], [-(2**63) - 1], [0] * 99 + [2**70]])
+def test_a_number_over_64_bits_in_a_list_refuses_the_row(places):
+    why = made(pictures=[], places=places)
+    assert isinstance(why, Reject) and why.field == "places" and "needs over 64 bits" in why.reason
+
+
+def test_lists_of_plain_values_come_as_they_are_and_are_counted():
+    values = {
+        "places": [-(2**63), 2**63 - 1],
+        "grid": [[0.5, 1.0], [2.0]],
+        "texts": ["가", ""],
+        "turns": [{"text": "a", "mood": "joy"}],
+    }
+    row = made(pictures=[], sizes=["small"], **values)
+    assert isinstance(row, Accepted), row
+    assert {name: row.row[name] for name in values} == values | {"turns": [{"text": "a", "mood": 0}]}
+    assert (row.row["sizes"], row.cells) == (["small"], 2 + 3 + 2 + 1 + 1)
+    table = pa.Table.from_pylist([row.row], schema=features_of(Wrapped, MAPS).arrow_schema)
+    assert table.to_pylist()[0] == row.row
 
 
 def test_an_enum_of_numbers_has_no_column():

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import random
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,12 +14,14 @@ from pathlib import Path
 
 import obstore
 import pytest
+from kit import put
 from weed import KEYS, Server, free_ports
 
 import mmdata
 from mmdata.corpus import HOME
 from mmdata.errors import FileProblem, SourceError
-from mmdata.sources import open_source
+from mmdata.listing import Listing
+from mmdata.sources import open_source, remote
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +64,25 @@ def test_a_bucket_builds_to_the_shards_of_its_folder(skin, server, tiny, tmp_pat
     assert bucket.manifest.files == folder.manifest.files
     assert bucket.manifest.origin.sha256 == folder.manifest.origin.sha256
     assert not mmdata.build(skin, "s3://bucket/원본/skin").created
+
+
+def test_a_file_of_records_is_read_in_ranges(server, tmp_path, monkeypatch):
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": server.url}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(remote, "RANGE_BYTES", 100_000)
+    content = random.Random(0).randbytes(350_000)
+    put(tmp_path / "원본", "기록/a.jsonl", content)
+    server.put(tmp_path / "원본", "원본/records")
+    listing = Listing.of(open_source("s3://bucket/원본/records"), sqlite3.connect(":memory:"))
+    (file,) = listing.named("a.jsonl")
+    with listing.open(file) as opened:
+        assert opened.read(7) + opened.read(120_000) + opened.read() == content
+    with listing.open(file) as opened:
+        opened.read(1)
+        put(tmp_path / "원본", "기록/a.jsonl", content[::-1])
+        server.put(tmp_path / "원본", "원본/records")
+        with pytest.raises(FileProblem, match=r"기록/a\.jsonl: cannot be read: it was replaced while it was read"):
+            opened.read()
 
 
 def test_another_url_goes_through_fsspec_to_the_same_shards(skin, tiny, tmp_path):

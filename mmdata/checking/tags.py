@@ -69,7 +69,8 @@ def _tags(some: Slice, verdict: str, message: str) -> Hits:
             "none": undecided,
             "unknown": (said != "") & (cls == "") & ~undecided,
             "alias": (cls != "") & (cls == own) & (said != cls) & ~undecided,
-            "contradicts": (cls != "") & (cls != own) & ~undecided,
+            # A row without a class is contradicted by none.
+            "contradicts": (cls != "") & (cls != own) & ~undecided & some.own(field).is_not_null(),
         }[verdict]
         wrong = pl.DataFrame({"said": said, "own": own, "cls": cls}).filter(mask)
         says = [

@@ -1,18 +1,21 @@
 """What a source is, and how its files are read ahead."""
 
+import io
 import posixpath
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from ..errors import FileProblem
+from ..errors import FileProblem, SourceError
 from ..findings import Finding
 
 LOOK_AHEAD_BYTES = 32 << 20
 """How much may be read ahead of the row at work, in bytes, a worker."""
+STREAM_BYTES = 1 << 20
+"""How much of an open file is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,48 @@ class Source(Protocol):
 
     def read(self, file: SourceFile) -> bytes:
         """The file's bytes. Raises FileProblem for this file, SourceError for the source."""
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """The file to be read from front to back, a bounded part of it in memory. Raises as `read` does."""
+
+
+class Stream(io.RawIOBase):
+    """A file of a source, read from front to back.
+
+    Args:
+        more: gives the next bytes, at most as many as asked for; none at the end.
+        close: is called once, when no more is wanted.
+        explain: what to raise in place of the library's own error.
+    """
+
+    def __init__(
+        self,
+        more: Callable[[int], bytes],
+        close: Callable[[], Any],
+        explain: Callable[[Exception], SourceError],
+    ):
+        self._more, self._close, self._explain = more, close, explain
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            found = self._more(len(buffer))
+        except SourceError:
+            raise
+        except Exception as error:
+            raise self._explain(error) from None
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._close()
+        super().close()
+
+    def buffered(self) -> BinaryIO:
+        return io.BufferedReader(self, STREAM_BYTES)
 
 
 def shown(url: str) -> str:

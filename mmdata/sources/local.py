@@ -8,11 +8,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from ..errors import FileProblem, SourceError
 from ..findings import Finding
 from ..names import printable, readable
-from .base import SourceFile, first_line
+from .base import SourceFile, Stream, first_line
 
 
 class FolderSource:
@@ -43,6 +44,8 @@ class FolderSource:
             )
             return
         for entry in entries:
+            if entry.name == ".fetch":  # Where `mmdata fetch` keeps what is not whole yet.
+                continue
             name = f"{raw}/{entry.name}" if raw else entry.name
             try:
                 info = entry.stat()
@@ -64,6 +67,16 @@ class FolderSource:
                 return opened.read()
         except OSError as error:
             raise FileProblem(f"cannot be read: {error.strerror}") from None
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        def explain(error: Exception) -> FileProblem:
+            return FileProblem(f"{printable(file.path)}: cannot be read: {getattr(error, 'strerror', None) or error}")
+
+        try:
+            opened = open(os.path.join(self.url, file.raw), "rb", buffering=0)  # noqa: SIM115 - the stream closes it
+        except OSError as error:
+            raise explain(error) from None
+        return Stream(opened.read, opened.close, explain).buffered()
 
 
 DAMAGE = (
@@ -106,6 +119,18 @@ class ZipSource:
         try:
             return self._zip.read(file.raw)
         except DAMAGE as error:
-            raise FileProblem(
-                f"cannot be read from the zip: {first_line(error)}; copy or download the zip again"
-            ) from None
+            raise _damaged(error) from None
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        def explain(error: Exception) -> FileProblem:
+            return FileProblem(f"{printable(file.path)}: {_damaged(error)}")
+
+        try:
+            opened = self._zip.open(file.raw)
+        except DAMAGE as error:
+            raise explain(error) from None
+        return Stream(opened.read, opened.close, explain).buffered()
+
+
+def _damaged(error: Exception) -> FileProblem:
+    return FileProblem(f"cannot be read from the zip: {first_line(error)}; copy or download the zip again")

@@ -2,15 +2,15 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import FileProblem, SourceError
 from ..findings import Finding
-from ..names import readable
-from .base import SourceFile, first_line, shown
+from ..names import printable, readable
+from .base import SourceFile, Stream, first_line, shown
 
 SETTINGS = {
     "s3": (
@@ -22,6 +22,8 @@ SETTINGS = {
 }
 """What to look at when the place, or the key, is wrong."""
 REFUSALS = {"PermissionDeniedError", "UnauthenticatedError"}
+RANGE_BYTES = 8 << 20
+"""Of an open file, asked for at once."""
 
 
 class BucketSource:
@@ -61,6 +63,37 @@ class BucketSource:
             raise FileProblem("cannot be read: it was deleted from the bucket after the listing") from None
         except Exception as error:
             raise self._explain(error, file.raw) from None
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """In ranges, each a request that is tried again: one long answer would run into the timeout."""
+        import obstore
+
+        at = 0
+        unchanged: dict[str, str] = {}
+
+        def more() -> bytes:
+            nonlocal at, unchanged
+            if at >= file.size:
+                return b""
+            options: Any = {"range": (at, min(at + RANGE_BYTES, file.size)), **unchanged}
+            found = obstore.get(self._store, file.raw, options=options)
+            unchanged = {"if_match": found.meta["e_tag"]} if found.meta["e_tag"] else {}
+            held = bytes(found.bytes())
+            at += len(held)
+            return held
+
+        def explain(error: Exception) -> SourceError:
+            if isinstance(error, FileNotFoundError):
+                return FileProblem(
+                    f"{printable(file.path)}: cannot be read: it was deleted from the bucket after the listing"
+                )
+            if type(error).__name__ == "PreconditionError":
+                return FileProblem(
+                    f"{printable(file.path)}: cannot be read: it was replaced while it was read; try again"
+                )
+            return self._explain(error, file.raw)
+
+        return Stream(_pieces(more), lambda: None, explain).buffered()
 
     def _explain(self, error: Exception, key: str = "") -> SourceError:
         text = str(error)
@@ -120,3 +153,28 @@ class FsspecSource:
             raise FileProblem("cannot be read: it is gone since the listing") from None
         except Exception as error:
             raise SourceError(f"{shown(self.url)}/{file.raw}: {first_line(error)}") from None
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        def explain(error: Exception) -> SourceError:
+            if isinstance(error, FileNotFoundError):
+                return FileProblem(f"{printable(file.path)}: cannot be read: it is gone since the listing")
+            return SourceError(f"{shown(self.url)}/{file.raw}: {first_line(error)}")
+
+        try:
+            opened = self._fs.open(self._root.rstrip("/") + "/" + file.raw, "rb")
+        except Exception as error:
+            raise explain(error) from None
+        return Stream(opened.read, opened.close, explain).buffered()
+
+
+def _pieces(more: Callable[[], bytes]) -> Callable[[int], bytes]:
+    """What comes in pieces of any size, as many bytes at a time as are asked for."""
+    held = memoryview(b"")
+
+    def read(wanted: int) -> bytes:
+        nonlocal held
+        held = held or memoryview(more())
+        found, held = held[:wanted], held[wanted:]
+        return bytes(found)
+
+    return read

@@ -52,6 +52,7 @@ def build(
     *,
     bump: Bump = "minor",
     decode: Decode = "full",
+    config: str | None = None,
     workers: int | None = None,
     sample: bool = False,
     progress: Progress | None = None,
@@ -64,6 +65,7 @@ def build(
         bump: which part of the version goes up, if anything has changed.
         decode: "full" decodes every picture; "header" reads only its header, which is
             faster and misses damage behind it.
+        config: one of the configs that the corpus's builder has; the first of them without it.
         workers: processes; by default one a core.
         sample: write sample/ (what a fresh clone loads) out of the corpus's own tiny/ instead.
         progress: where to show how far it is.
@@ -89,6 +91,7 @@ def build(
         source = corpus.folder / "tiny"
     if not str(source).strip():
         raise BuildError(f"{corpus.name}: the source is empty text; give a folder, a .zip or a URL with --source")
+    config = _config(corpus, config)
     opened, releases = open_source(source), Releases(corpus)
     if "://" not in opened.url and corpus.folder.resolve().is_relative_to(Path(opened.url).resolve()):
         raise BuildError(
@@ -104,7 +107,14 @@ def build(
             database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             progress.stage("listing")
             listing = Listing.of(opened, database)
-            known = [opened.url, listing.digest(), corpus.code_digest(), decode, *(f.message for f in listing.findings)]
+            known = [
+                opened.url,
+                listing.digest(),
+                corpus.code_digest(),
+                decode,
+                config or "",
+                *(f.message for f in listing.findings),
+            ]
             key = sha256("\0".join([*known, *(f"{k} {v}" for k, v in libraries().items())]).encode()).hexdigest()
             newest = releases.newest()
             last = cache.last_build()
@@ -112,7 +122,7 @@ def build(
                 unchanged = newest.model_copy(update={"findings": last.findings})
                 return Build(unchanged, corpus.folder, False, 0, time.monotonic() - began)
             pool.warm_up()
-            one = Engine(corpus, opened, work, cache, decode, workers or pool.cores(), progress)
+            one = Engine(corpus, opened, work, cache, decode, config, workers or pool.cores(), progress)
             manifest = one.run(listing, releases.next_version(bump))
         if sample:
             _replace_sample(corpus, work, manifest)
@@ -125,6 +135,14 @@ def build(
             manifest = newest.model_copy(update={"findings": manifest.findings})
         cache.set_last_build(f"{manifest.build} {key}", manifest.findings)
         return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
+
+
+def _config(corpus: Corpus, wanted: str | None) -> str | None:
+    """The name of the builder's config, its default without one; None where it has none."""
+    names = [config.name for config in corpus.builder.BUILDER_CONFIGS]
+    if wanted is not None and wanted not in names:
+        raise BuildError(f"{corpus.name} has no config {wanted!r}. It has: {', '.join(names) or 'none'}")
+    return wanted or corpus.builder.DEFAULT_CONFIG_NAME or next(iter(names), None)
 
 
 def _replace_sample(corpus: Corpus, work: Path, manifest: Manifest) -> None:

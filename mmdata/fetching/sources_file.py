@@ -1,0 +1,120 @@
+"""A corpus's sources.yaml: the files its source consists of."""
+
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from ..errors import CorpusError
+from ..strict import explain, parse_yaml, read_text
+from .addresses import address
+from .faults import Refused
+from .names import OURS, Names, name_fault
+from .wanted import ARCHIVES, Kind, Wanted, kind_of
+
+
+class Listed(BaseModel):
+    """One file of sources.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    url: str
+    name: str
+    """The local file's, below source/."""
+    bytes: Annotated[int, Field(ge=0)] | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    split: str | None = None
+    """The split it is for; without one, it is for all."""
+    kind: Kind | None = None
+    """By default by the name's ending; its content is then checked to be that."""
+    unpack: bool | None = None
+    """By default archives are, into a folder of their name without the ending."""
+
+
+def read_sources(folder: Path) -> list[Listed]:
+    """The corpus's sources.yaml.
+
+    Raises:
+        CorpusError: there is none, or something in it is wrong.
+    """
+    path = folder / "sources.yaml"
+    if not path.exists():
+        raise CorpusError(
+            f"{folder} has no sources.yaml, which lists what to fetch: a list of `url`, `name` and, where known, "
+            "`bytes`, `sha256`, `split`. Or give a column of URLs: --urls FILE:COLUMN"
+        )
+    value = parse_yaml(read_text(path), str(path))
+    if not isinstance(value, list) or not value:
+        raise CorpusError(f"{path}: a list of files is wanted, each with a `url` and a `name`")
+    listed = []
+    for number, one in enumerate(value, 1):
+        try:
+            listed.append(TypeAdapter(Listed).validate_python(one))
+        except ValidationError as error:
+            raise CorpusError(f"{path}, file {number}: {explain(error)}") from None
+    names = Names()
+    for one in listed:
+        fault = name_fault(one.name)
+        if fault or one.name.startswith(".") or one.name in OURS:
+            raise CorpusError(f"{path}: the name {one.name!r} will not do: {fault or 'it is kept for mmdata itself'}")
+        if one.unpack and not one.name.lower().endswith(ARCHIVES):
+            raise CorpusError(
+                f"{path}: {one.name} is to be unpacked, but its name ends in none of {', '.join(ARCHIVES)}"
+            )
+        places = [one.name, folder_of(one.name)] if unpacked(one) else [one.name]
+        for place in places:
+            if (earlier := names.clash(place)) is not None:
+                raise CorpusError(f"{path}: {place!r} and {earlier!r} would be one place on disk. Name one otherwise")
+        try:
+            address(one.url)
+        except Refused as refused:
+            raise CorpusError(f"{path}: {one.name}: {refused.reason}") from None
+    return listed
+
+
+def unpacked(one: Listed) -> bool:
+    """Whether it is to be unpacked."""
+    return one.name.lower().endswith(ARCHIVES) if one.unpack is None else one.unpack
+
+
+def folder_of(name: str) -> str:
+    """Where an archive of this name is unpacked to: train2014.zip → train2014."""
+    ending = max((e for e in ARCHIVES if name.lower().endswith(e)), key=len)
+    return name[: -len(ending)]
+
+
+def wanted_of(
+    folder: Path, listed: Sequence[Listed], split: str | None, only: Sequence[str] | None, unpack: bool
+) -> list[Wanted]:
+    """The files to get.
+
+    Args:
+        split: only files for it, and those for all splits.
+        only: names, or patterns such as "*.json".
+        unpack: whether archives are.
+
+    Raises:
+        CorpusError: there is no such split or name.
+    """
+    splits = sorted({one.split for one in listed if one.split is not None})
+    if split is not None and split not in splits:
+        raise CorpusError(f"{folder}: no file is for split {split!r}. Splits: {', '.join(splits) or 'none'}")
+    for pattern in only or ():
+        if not any(fnmatch.fnmatchcase(one.name, pattern) for one in listed):
+            raise CorpusError(f"{folder}: no file is called {pattern!r}. Files: {', '.join(o.name for o in listed)}")
+    return [
+        Wanted(
+            url=one.url.strip(),
+            name=one.name,
+            kind=one.kind or kind_of(one.name),
+            place=f"sources.yaml: {one.name}",
+            bytes=one.bytes,
+            sha256=one.sha256,
+            unpack=unpack and unpacked(one),
+        )
+        for one in listed
+        if (split is None or one.split in {None, split})
+        and (not only or any(fnmatch.fnmatchcase(one.name, pattern) for pattern in only))
+    ]

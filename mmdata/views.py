@@ -1,0 +1,234 @@
+"""Views: what a trainer wants of a corpus's rows, made by plain functions of its views.py."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .corpus import Corpus
+from .errors import CorpusError, ReleaseError
+
+if TYPE_CHECKING:
+    import datasets
+
+AT_ONCE = 16
+"""Rows that are turned together, and whose pictures are then in memory."""
+PICTURE = {"bytes", "path"}
+"""Keys of a picture as a row has it."""
+
+Function = Callable[..., Any]
+
+
+def view(
+    folder: str | Path, name: str, *, split: str, version: str | None = None, streaming: bool = True
+) -> "datasets.IterableDataset | datasets.Dataset":
+    """The rows of one split as a trainer wants them.
+
+    A view is a function of the corpus's views.py, whose first argument is `row`, a dict with labels as
+    numbers and a picture as its bytes and path. It returns one row, or yields any number; a second argument
+    `features` is the columns' types. A picture that it passes on is a picture again in what comes out. It may
+    say which columns it reads, as `rounds.columns = ["id", "dialog"]`: no other is then read.
+
+    Args:
+        folder: the corpus folder.
+        name: of the function.
+        split: such as "train".
+        version: of a release, or "sample"; by default the newest release, and the sample where there is none.
+        streaming: rows are made when they are asked for. False makes them all now, kept by `datasets`
+            beside its other files.
+
+    Raises:
+        CorpusError: there is no such view, or it fails on a row.
+        ReleaseError: there is no such version or split.
+    """
+    import datasets
+
+    corpus = Corpus(folder)
+    columns = getattr(named(corpus, "views", "row", name), "columns", None)
+    version = version or _newest(corpus)
+    try:
+        rows = datasets.load_dataset(str(corpus.folder), version, split=split, streaming=streaming, columns=columns)
+    except (ValueError, FileNotFoundError) as error:
+        raise ReleaseError(f"{corpus.name}, version {version}, split {split!r}: {error}") from None
+    each = _Each(corpus, name, rows.features)
+    if streaming:
+        each.decodes = True
+        return rows.decode(False).map(each, batched=True, batch_size=AT_ONCE, remove_columns=rows.column_names)
+    rows = rows.cast(_undecoded(rows.features))
+    parts = (each(rows[n : n + AT_ONCE]) for n in range(0, len(rows), AT_ONCE))
+    features = _features_of(parts, each)
+    if not features:
+        raise CorpusError(f"{corpus.folder / 'views.py'}: the view {name} gives nothing for the {split} split")
+    each.columns = list(features)
+    return rows.map(
+        each,
+        batched=True,
+        batch_size=AT_ONCE,
+        remove_columns=rows.column_names,
+        features=features,
+        # `datasets` would take an edited function of the same name for the old one.
+        new_fingerprint=hashlib.sha256(f"{rows._fingerprint} {each.code} {name}".encode()).hexdigest()[:16],
+    )
+
+
+def functions_in(corpus: Corpus, file: str, first: str) -> dict[str, Function]:
+    """The public functions of a corpus's `<file>.py` whose first argument has this name."""
+    if not (corpus.folder / f"{file}.py").is_file():
+        return {}
+    module = corpus.module(file)
+    found = inspect.getmembers(module, inspect.isfunction)
+    return {
+        name: function
+        for name, function in found
+        if function.__module__ == module.__name__
+        and not name.startswith("_")
+        and next(iter(inspect.signature(function).parameters), None) == first
+    }
+
+
+def named(corpus: Corpus, file: str, first: str, name: str) -> Function:
+    """One function of `functions_in`. Raises CorpusError naming those there are."""
+    found = functions_in(corpus, file, first)
+    if name in found:
+        return found[name]
+    lines = [f"\n  {one}: {description(function)}" for one, function in found.items()]
+    path, what = corpus.folder / f"{file}.py", file.removesuffix("s")
+    there = "".join(lines) or f" none: write one in {path}, as `def {name or 'name'}({first}, …)`"
+    asked = f"{corpus.name} has no {what} {name!r}." if name else f"{corpus.name}: which {what}?"
+    raise CorpusError(f"{asked} There are:{there}")
+
+
+def description(function: Function) -> str:
+    """The first line of its docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+class _Each:
+    """A view over a batch of columns. Made anew in each process from the folder's path, as its code is no package's."""
+
+    def __init__(self, corpus: Corpus, name: str, features: Mapping[str, Any]):
+        import datasets
+
+        self.corpus, self.name, self.features = corpus, name, features
+        self.function = named(corpus, "views", "row", name)
+        self.code = self.function.__module__  # It has the code's hash in it.
+        self.wants = {"features": features} if "features" in inspect.signature(self.function).parameters else {}
+        images = [kind for kind in _leaves(features) if isinstance(kind, datasets.Image)]
+        self.mode = images[0].mode if images else None
+        self.decodes = False
+        """Whether pictures come out as Pillow's."""
+        self.columns: list[str] = []
+        """What a batch must have, once it is known; before, what its rows have."""
+
+    def __reduce__(self) -> Any:
+        return _Each._of, (str(self.corpus.folder), self.name, self.features, self.decodes)
+
+    @classmethod
+    def _of(cls, folder: str, name: str, features: Mapping[str, Any], decodes: bool) -> "_Each":
+        made = cls(Corpus(folder), name, features)
+        made.decodes = decodes
+        return made
+
+    def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        rows = (dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True))
+        made = [one for row in rows for one in self._of_row(row)]
+        columns = self.columns or dict.fromkeys(key for one in made for key in one)
+        if not self.decodes:
+            return {name: [one.get(name) for one in made] for name in columns}
+        decoded = _Decoder(self.mode)
+        return {name: [decoded(one.get(name)) for one in made] for name in columns}
+
+    def _of_row(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        id = row.get("id")
+        try:
+            made = self.function(row, **self.wants)
+            return [made] if isinstance(made, dict) else [dict(one) for one in made]
+        except Exception as error:
+            raise self.corpus.blame(error, f"making the view {self.name} of row {id!r}", "views") from error
+
+
+class _Decoder:
+    """Pictures as Pillow's. A view gives a dialogue's picture with each of its rounds: it is decoded once."""
+
+    def __init__(self, mode: str | None):
+        import datasets
+
+        self._type = datasets.Image(mode=mode)
+        self._last: tuple[Any, Any] = None, None
+
+    def __call__(self, value: Any) -> Any:
+        if _is_picture(value):
+            if self._last[0] is not value:
+                self._last = value, self._type.decode_example(value)
+            return self._last[1]
+        return [self(one) for one in value] if _are_pictures(value) else value
+
+
+def _newest(corpus: Corpus) -> str:
+    from .releases import Releases
+
+    return next(reversed(Releases(corpus).versions()), "sample")
+
+
+def _is_picture(value: Any) -> bool:
+    return type(value) is dict and value.keys() == PICTURE
+
+
+def _are_pictures(value: Any) -> bool:
+    return type(value) is list and bool(value) and _is_picture(value[0])
+
+
+def _leaves(features: Any) -> Iterator[Any]:
+    import datasets
+
+    if isinstance(features, dict):
+        for part in features.values():
+            yield from _leaves(part)
+    elif isinstance(features, datasets.List | datasets.LargeList):
+        yield from _leaves(features.feature)
+    else:
+        yield features
+
+
+def _undecoded(features: Any) -> Any:
+    """The same types, a picture left as its bytes and path."""
+    import datasets
+
+    if isinstance(features, dict):
+        return type(features)({name: _undecoded(part) for name, part in features.items()})
+    if isinstance(features, datasets.List | datasets.LargeList):
+        return type(features)(_undecoded(features.feature))
+    return datasets.Image(mode=features.mode, decode=False) if isinstance(features, datasets.Image) else features
+
+
+def _features_of(parts: Iterator[dict[str, list[Any]]], each: _Each) -> Any:
+    """The types of what a view gives, over all of it: the first rows may say only null."""
+    import datasets
+    import pyarrow as pa
+
+    pictures: dict[str, Any] = {}
+    schema: pa.Schema = pa.schema([])
+    order: dict[str, None] = {}
+    for part in parts:
+        plain = {}
+        order |= dict.fromkeys(part)
+        for name, values in part.items():
+            if any(map(_is_picture, values)):
+                pictures[name] = datasets.Image(mode=each.mode)
+            elif any(map(_are_pictures, values)):
+                pictures[name] = datasets.List(datasets.Image(mode=each.mode))
+            else:
+                plain[name] = values
+        found = pa.table(plain).schema
+        schema = pa.unify_schemas([schema, found], promote_options="permissive")
+    made = datasets.Features.from_arrow_schema(schema) | pictures
+    # A column that is passed on keeps its type: a class its names.
+    return datasets.Features({name: _kept(each.features.get(name), made[name]) for name in order})
+
+
+def _kept(before: Any, now: Any) -> Any:
+    import datasets
+
+    stored = isinstance(now, datasets.Value) and now.dtype == "int64"
+    return before if isinstance(before, datasets.ClassLabel) and stored else now
