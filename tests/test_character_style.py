@@ -271,7 +271,8 @@ def test_the_real_drawings_build_each_with_its_own_picture(tmp_path):
     folder = mmdata.new("character_style", tmp_path, like="character_style")
     done = mmdata.build(folder, DRAWN)
     assert (sum(done.manifest.splits.values()), done.manifest.rejected) == (120, {})
-    said_of = {line["image_path"]: line for line in map(json.loads, (DRAWN / "metadata.jsonl").open(encoding="utf-8"))}
+    records = (DRAWN / "metadata.jsonl").read_text(encoding="utf-8").splitlines()
+    said_of = {line["image_path"]: line for line in map(json.loads, records)}
     for rows in datasets.load_dataset(str(folder)).cast_column("image", datasets.Image(decode=False)).values():
         names = rows.features["artwork"].names
         for row in rows:
