@@ -18,7 +18,7 @@ from mmdata.verbs.fetch import Fetched, fetch
 
 R = random.Random(1)
 DATA, OTHER = R.randbytes(300_000), R.randbytes(280_000)
-BIG, BIG_OTHER = (encoded(photo(n, (300, 300)).effect_spread(40)) for n in (1, 2))
+BIG, BIG_OTHER = (encoded(photo(n, (300, 300)), compress_level=0) for n in (1, 2))  # Of one size.
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def run_mmdata(arguments: list[str], folder: Path) -> None:
 def checkout(tmp_path, monkeypatch):
     """A fresh clone's corpora in a folder of their own, with a source beside them, and it is where we are."""
     clone = tmp_path / "clone"
-    local = shutil.ignore_patterns("data", ".*", "__pycache__")
+    local = shutil.ignore_patterns("data", "source", ".*", "__pycache__")
     shutil.copytree(ROOT / "dataset_builders", clone / "dataset_builders", ignore=local)
     shutil.copytree(ROOT / "dataset_builders/skin/tiny", clone / "extracted_data")
     (tmp_path / "tmp").mkdir()

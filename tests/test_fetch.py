@@ -13,7 +13,7 @@ from kit import encoded, photo
 
 from mmdata.corpus import HOME
 from mmdata.errors import CorpusError, SourceError
-from mmdata.fetching import hosts
+from mmdata.fetching import hosts, running
 from mmdata.fetching.columns import read_column
 from mmdata.fetching.sources_file import read_sources
 from mmdata.listing import Listing
@@ -191,6 +191,16 @@ def test_a_server_that_is_down_is_not_asked_for_all(corpus, site):
     assert fetch(corpus).fetched == 60
 
 
+def test_a_server_that_gives_some_files_is_not_down(corpus, site, quick):
+    quick.setattr(hosts, "DOWN_AFTER", 2)
+    quick.setattr(running, "AT_WORK", 1)
+    site.files = {f"/{n}": DATA for n in range(1, 8, 2)}
+    site.always = {f"/{n}": Fault("status", status=500) for n in range(0, 8, 2)}
+    listing(corpus, site, *map(str, range(8)))
+    done = fetch(corpus, per_host=1)
+    assert done.fetched == 4 and faults(done) == dict.fromkeys("0246", "http 500")
+
+
 # A column of URLs
 
 
@@ -231,13 +241,14 @@ def test_pictures_of_a_column_are_named_by_us_and_found_by_url(corpus, site, kin
     assert again.here == 3 and {path for path, _ in site.asked} == {"/3?w=1", "/gone"}
 
 
-def test_a_picture_that_lost_its_line_is_not_asked_for_again(corpus, site):
+@pytest.mark.parametrize("cut", [50, -9], ids=["in the URL", "in the hash"])
+def test_a_picture_that_lost_its_line_is_not_asked_for_again(corpus, site, cut):
     site.files = {f"/{n}": PICTURE for n in range(4)}
     urls = catalogue(corpus, site)
     fetch(corpus, urls=urls)
     ledger = corpus / "source/fetched.csv"
     lines = ledger.read_text().splitlines(keepends=True)
-    ledger.write_text("".join(lines[:3]) + lines[3][:50])
+    ledger.write_text("".join(lines[:3]) + lines[3][:cut])
     site.asked.clear()
     assert fetch(corpus, urls=urls).here == 4
     assert [path for path, _ in site.asked] == ["/gone"]

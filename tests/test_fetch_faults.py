@@ -1,5 +1,6 @@
 """Whatever a server does, a file is the one that was wanted, or is not there and the reason is."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -7,10 +8,10 @@ import tarfile
 
 import pytest
 from fetch_server import PAGE, Fault
-from fetching import BIG, BIG_OTHER, DATA, OTHER, bring, faults, listing, sha256
+from fetching import BIG, DATA, OTHER, bring, faults, listing, sha256
 
 from mmdata.errors import SourceError
-from mmdata.fetching import getting
+from mmdata.fetching import getting, hosts
 from mmdata.fetching.requests import wait_of
 from mmdata.verbs.fetch import fetch
 
@@ -53,16 +54,28 @@ def test_a_server_that_asks_to_wait_long_is_left_alone(corpus, site):
 
 
 @pytest.mark.parametrize("validators", ["etag", "weak", "date", "none"])
-@pytest.mark.parametrize("entry", [{"sha256": None, "name": "a.png"}, {"name": "a"}], ids=["unknown", "hash known"])
+@pytest.mark.parametrize("known", [False, True], ids=["unknown", "hash known"])
 @pytest.mark.parametrize("heedless", [False, True])
-def test_a_file_that_changes_in_between_is_never_a_mixture(corpus, site, validators, entry, heedless):
+def test_a_file_that_changes_in_between_is_never_a_mixture(corpus, site, validators, known, heedless):
     site.validators, site.heedless = validators, heedless
-    site.files["/a"], site.faults["/a"] = BIG, [Fault("cut"), Fault("swap", content=BIG_OTHER)]
-    listing(corpus, site, "a", **(entry | {"url": f"{site.url}/a"}))
-    if "sha256" not in entry:  # The list is of the new one.
-        listing(corpus, site, "a", sha256=sha256(BIG_OTHER))
+    new = DATA[::-1]
+    site.files["/a"], site.faults["/a"] = DATA, [Fault("cut"), Fault("swap", content=new)]
+    listing(corpus, site, "a", sha256=sha256(new) if known else None)
     fetch(corpus)
-    assert (corpus / "source" / entry["name"]).read_bytes() == BIG_OTHER
+    assert (corpus / "source/a").read_bytes() == new
+
+
+def test_a_part_of_another_url_is_not_gone_on_with(corpus, site):
+    bring(corpus, site, *[Fault("cut")] * 30)
+    site.files["/b"] = DATA
+    listing(corpus, site, "a", url=f"{site.url}/b")
+    assert fetch(corpus).fetched == 1 and site.ranges("/b") == [None]
+
+
+def test_a_file_that_comes_in_many_pieces_comes(corpus, site, quick):
+    quick.setattr(getting, "PROGRESS_BYTES", 1000)
+    done, content = bring(corpus, site, *[Fault("cut", part=0.3)] * 10)
+    assert content == DATA and done.bytes == len(DATA)
 
 
 def test_nothing_to_compare_by_and_no_hash_begins_anew(corpus, site):
@@ -79,6 +92,10 @@ def test_a_server_that_ignores_range_is_read_from_the_start(corpus, site):
 def test_a_length_too_large_is_seen_through(corpus, site):
     assert bring(corpus, site, Fault("long"), sha256=None)[1] == DATA
     assert site.ranges("/a") == [None, "bytes=300000-"], "416 says that all was here"
+    site.asked.clear()
+    (corpus / "source/a").unlink()
+    assert bring(corpus, site, Fault("long"), sha256=None, bytes=len(DATA))[1] == DATA
+    assert site.ranges("/a") == [None, None], "it is asked again, where the size is known"
 
 
 def test_lengths_too_small_or_missing_are_seen_through(corpus, site):
@@ -179,6 +196,18 @@ def test_a_server_that_is_not_there_is_said(corpus, site, quick):
     assert faults(fetch(corpus)) == {"a": "connection"}
     listing(corpus, site, "a", url="http://nowhere.invalid/a")
     assert faults(fetch(corpus)) == {"a": "connection"}
+
+
+def test_failures_that_are_not_in_a_row_do_not_count():
+    host = hosts.Host("h", asyncio.Semaphore())
+    for _ in range(5):
+        for _ in range(hosts.DOWN_AFTER - 1):
+            host.failed("cut")
+        host.gave()
+    assert host.down is None
+    for _ in range(hosts.DOWN_AFTER):
+        host.failed("cut")
+    assert host.down == "h failed at 8 files in a row (the last: cut)"
 
 
 def test_a_file_that_trickles_is_asked_for_again(corpus, site, quick):

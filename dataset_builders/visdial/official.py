@@ -91,9 +91,8 @@ class Dialogue:
                 f"round {number}: {found} answer options where there should be 100",
             )
         try:
-            inside = min(options) >= 0 and max(options) < len(self.answers)
-            texts = list(itemgetter(*options)(self.answers)) if inside else []
-        except TypeError:
+            texts = list(itemgetter(*options)(self.answers)) if min(options) >= 0 else []
+        except (IndexError, TypeError):
             texts = []
         if not texts:
             odd = next((o for o in options if type(o) is not int or not 0 <= o < len(self.answers)), options)

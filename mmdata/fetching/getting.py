@@ -63,8 +63,6 @@ async def get(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
             return
         except Again as again:
             fault = again
-        if part.have == wanted.bytes and not part.packed:
-            return  # Cut, but behind its last byte.
         if part.have - best >= PROGRESS_BYTES:
             best, tries = part.have, 0
         busy, tries = (busy + 1, tries) if fault.busy else (busy, tries + 1)
@@ -186,7 +184,7 @@ def _room_for_packed(largest: int) -> int:
 def _too_large(what: str, largest: int) -> str:
     return (
         f"{what}, and {bytes_text(largest)} is the most. If it is right, write its `bytes` into sources.yaml, or give "
-        "--max-bytes"
+        "--max-mb"
     )
 
 

@@ -146,9 +146,9 @@ def as_json(done: Fetched) -> str:
 
 def as_screen(done: Fetched) -> Group:
     """What it brought, what failed and why, and the next step."""
-    parts = [f"{done.fetched:,} files fetched, {bytes_text(done.bytes)}"] if done.fetched else []
+    parts = [f"{_files(done.fetched)} fetched, {bytes_text(done.bytes)}"] if done.fetched else []
     parts += [f"{done.here:,} were here already"] if done.here else []
-    parts += [f"{done.archives:,} archives unpacked, {done.unpacked:,} files"] if done.archives else []
+    parts += [f"{_files(done.unpacked)} unpacked"] if done.archives else []
     lines: list[Text | Table] = [Text(f"{done.into}: {'; '.join(parts) or 'nothing to fetch'}")]
     if done.failures:
         lines.append(Text(f"{len(done.failures):,} could not be had:"))
@@ -160,3 +160,7 @@ def as_screen(done: Fetched) -> Group:
     else:
         lines.append(Text(f"Next: mmdata build {done.folder} --source {done.into}"))
     return Group(*lines)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"

@@ -76,6 +76,9 @@ def case_rounds(work: Path) -> float:
 CASES = {name.removeprefix("case_"): case for name, case in list(globals().items()) if name.startswith("case_")}
 
 
+MEMORY = False
+
+
 def file_of(work: Path) -> Path:
     return work / "source/visdial_1.0_train.json"
 
@@ -97,7 +100,7 @@ def measured(name: str, work: Path) -> tuple[float, float, float]:
         total = 0
         for one in [process, *process.children(recursive=True)]:
             try:
-                total += one.memory_full_info().pss
+                total += one.memory_full_info().pss if MEMORY else 0  # Looking slows the process that is looked at.
                 spent[one.pid] = sum(one.cpu_times()[:2])
             except psutil.Error:
                 continue
@@ -112,8 +115,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--dialogues", type=int, default=123_287)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--memory", action="store_true", help="note the peak memory, in a run of its own")
     parser.add_argument("--case", choices=CASES)
     given = parser.parse_args()
+    global MEMORY
+    MEMORY = given.memory
     if given.case:
         print(CASES[given.case](given.work))
         return
