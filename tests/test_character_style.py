@@ -279,3 +279,14 @@ def test_the_real_drawings_build_each_with_its_own_picture(tmp_path):
             told = said_of[row["image"]["path"]]
             assert sha256(row["image"]["bytes"]).hexdigest() == told["sha256"]
             assert names[row["artwork"]] == told["image_metadata"]["character_style"]
+
+
+@pytest.mark.parametrize(
+    "caption", ["dressed Sporty_Active", "a business casual look", "dandy-minimal outfit", "a CasualBasic outfit"]
+)
+def test_a_caption_that_names_a_class_in_another_spelling_is_left_out(caption):
+    row = {
+        "id": "a", "image": None, "style": 0, "style_original": "Business_Casual", "shot_original": "Sporty_Active",
+        "physical_features": ["round face"], "caption": caption,
+    }  # fmt: skip
+    assert VIEWS.label_free(row, FEATURES)["text_input"] == "Features: round face."

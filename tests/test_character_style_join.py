@@ -1,11 +1,16 @@
 """character_style: which picture a record gets is said by the record, and by nothing else."""
 
+import json
+
 import pytest
-from characters import builder_of, joined, lines, read, refused
+from characters import FOLDER, builder_of, joined, lines, read, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mmdata.corpus import Corpus
+
 PICTURE = b"a picture"
+Line = Corpus(FOLDER).module("records").Line
 META = {"fashion_style": "Casual_Basic"}
 
 
@@ -156,3 +161,26 @@ def test_records_that_dispute_an_id_or_a_picture_are_all_refused(builder, flip):
     }  # fmt: skip
     assert "r.jsonl:1" in found["d" if flip else "a"][1]
     assert findings == []
+
+
+def test_a_path_that_leads_nowhere_brings_no_one_else_s_picture(builder):
+    record = {"id": "identity_aa", "image_path": "identity_aa/face.jpg", "image_filename": "face.jpg"}
+    items, _ = read(builder, {"identity_bb/face.jpg": PICTURE, "records.jsonl": lines(record)})
+    assert joined(items) == {}
+    assert refused(items)["identity_aa"][0] == "no picture"
+
+
+@pytest.mark.parametrize(
+    ("record", "person"),
+    [
+        ({"id": "identity_e1cda0a1"}, "identity_e1cda0a1"),
+        ({"id": "x", "image_path": "identity_e1cda0a1_02.jpg"}, "identity_e1cda0a1"),
+        ({"id": "x", "image_path": "identity_e1cda0a1/02.jpg"}, "identity_e1cda0a1"),
+        ({"id": "identity_user_0001"}, "identity_user_0001"),
+        ({"id": "x", "image_path": "a/identity_김철수/2.jpg"}, "identity_김철수"),
+        ({"id": "x", "identity": "kim", "image_path": "identity_0a/2.jpg"}, "kim"),
+        ({"id": "aug_00001"}, None),
+    ],
+)
+def test_a_person_is_told_by_the_record(record, person):
+    assert Line.parse(json.dumps(record).encode()).person == person

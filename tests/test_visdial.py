@@ -146,6 +146,15 @@ def test_pictures_are_found_by_their_names_in_whatever_folder(tmp_path):
     assert without["val/100"]["image_file"] == "VisualDialog_val2018_000000000100.jpg"
 
 
+def test_two_pictures_of_one_name_are_refused(tmp_path):
+    saved(tmp_path, official("val2018"))
+    put(tmp_path, "가/VisualDialog_val2018_000000000102.jpg", PICTURE)
+    put(tmp_path, "나/VisualDialog_val2018_000000000102.jpg", PICTURE)
+    why = rows_of(tmp_path, "with_images")["val/102"]
+    assert why.kind == "ambiguous picture"
+    assert "가/VisualDialog_val2018_000000000102.jpg and 나/" in str(why)
+
+
 def test_dense_annotations_join_by_picture_and_round(tmp_path):
     saved(tmp_path, official(), "a/visdial_1.0_val.json")
     saved(tmp_path, official("train"), "a/visdial_1.0_train.json")

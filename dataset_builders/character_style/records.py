@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mmdata import Listing, Reject, SourceFile
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp")
-PERSON = re.compile(r"identity_[0-9A-Za-z]+")
+PERSON = re.compile(r"identity_[0-9a-f]{6,}(?![^\W_])|identity_[^/.\s]+")
+"""The original's are hexadecimal, with a picture's number behind; another name is taken whole."""
 IMG = re.compile(r"<img>(.*?)</img>", re.S)
 LABELS = {"style": "fashion_style", "vibe": "vibe_category", "shot": "shot_type", "quality": "visual_quality"}
 """Label field → the record's own key."""
@@ -80,9 +81,10 @@ class Line(_Loose):
 
     @property
     def person(self) -> str | None:
-        """`identity_…`, wherever the record says it."""
-        said = (self.identity, self.id, self.image_path, self.image_filename)
-        return next((found[0] for text in said if text and (found := PERSON.search(text))), self.identity)
+        """What the field `identity` says, else `identity_…` wherever the record has it."""
+        said = (self.id, self.image_path, self.image_filename)
+        named = (found[0] for text in said if text and (found := PERSON.search(unicodedata.normalize("NFC", text))))
+        return self.identity or next(named, None)
 
     @property
     def paths(self) -> list[str]:
@@ -128,8 +130,8 @@ class Line(_Loose):
 def pictures_of(said: Line, listing: Listing, folder: str) -> list[SourceFile]:
     """The files that may be a record's picture, by what it says of it; one, if all is well.
 
-    A path is found beside the records, from the top of the source, or by its last folders; a bare name
-    (`image_filename`, the id) in whatever folder.
+    A path is found beside the records, from the top of the source, or by its last folders; a bare name in whatever
+    folder, and so is one whose path led nowhere if it is the id's: another's may be in other people's folders too.
 
     Args:
         folder: of the records file.
@@ -146,7 +148,7 @@ def pictures_of(said: Line, listing: Listing, folder: str) -> list[SourceFile]:
     if names:
         (name,) = names
         found = [file for path in said.paths for file in _at(path, listing, folder)]
-        if not found and (bare or name in said.paths or posixpath.splitext(name)[0] == said.id):
+        if not found and (not said.paths or name in said.paths or posixpath.splitext(name)[0] == said.id):
             found = listing.named(name)
     else:
         stem = _clean(said.id or "")

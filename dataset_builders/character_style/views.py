@@ -1,6 +1,7 @@
 """What trainers want of a row. Plain functions: they may be copied."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,9 @@ def text(row: Row, features: Row) -> Row:
 
 def label_free(row: Row, features: Row) -> Row:
     """Picture, style and a text of traits and caption only; a part that names a class is left out."""
-    names = [_plain(name) for field in KEYS for name in features[field].names if "_" in name]
+    names = [name for field in KEYS for name in features[field].names if "_" in name]
+    originals = [row.get(f"{field}_original") or "" for field in KEYS]
+    names += [name for name in originals if "_" in name]
     parts = [trait for trait in row["physical_features"] if not _names(trait, names)]
     caption = row["caption"] if row["caption"] and not _names(row["caption"], names) else None
     said = f"Features: {', '.join(parts) or 'Unknown'}."
@@ -65,8 +68,9 @@ def _named(row: Row, features: Row, field: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.replace("_", " ").lower().split())
+    """Casual_Basic, casual-basic, CasualBasic and "casual  basic" are one."""
+    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def _names(text: str, names: list[str]) -> bool:
-    return any(name in _plain(text) for name in names)
+    return any(_plain(name) in _plain(text) for name in names)

@@ -79,8 +79,10 @@ class VisDial(CorpusBuilder):
         files = {}
         if self.config.pictures:
             names = [name.format(image_id) for name in PICTURES[split]]
-            if found := next((one for name in names for one in listing.named(name)), None):
-                files = {"image": found}
+            found = [one for name in names for one in listing.named(name)]
+            if len(found) == 1:
+                files = {"image": found[0]}
+            data["pictures"] = [one.path for one in found]
         return Item(f"{split}/{image_id}", SPLITS[split], files, data, at)
 
     def _dense(self, listing: Listing) -> dict[str, Dense]:
@@ -107,6 +109,9 @@ class VisDial(CorpusBuilder):
         for number, relevance, place in data.get("dense", ()):
             said.annotate(number, relevance, place)
         names = [name.format(said.image_id) for name in PICTURES[split]]
+        if len(data.get("pictures", ())) > 1:
+            why = f"{data['at']}: the source has {' and '.join(data['pictures'])}. Leave one of them there"
+            raise Reject("ambiguous picture", field="image", value=names[0], reason=why)
         if self.config.pictures and not files:
             why = (
                 f"{data['at']}: the source has no picture {' or '.join(names)}. Add it, in any folder, "
