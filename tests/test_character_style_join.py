@@ -184,3 +184,10 @@ def test_a_path_that_leads_nowhere_brings_no_one_else_s_picture(builder):
 )
 def test_a_person_is_told_by_the_record(record, person):
     assert Line.parse(json.dumps(record).encode()).person == person
+
+
+@pytest.mark.parametrize("fence", ["{}", "```json\n{}\n```", "<img>a.png</img>\n```\n{}```"])
+def test_an_answer_in_a_code_fence_is_read(fence):
+    answer = fence.replace("{}", json.dumps(META))
+    said = Line.parse(json.dumps({"conversations": [{"value": "<img>a.png</img> Who?"}, {"value": answer}]}).encode())
+    assert said.metadata().fashion_style == "Casual_Basic"

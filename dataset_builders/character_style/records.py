@@ -15,6 +15,8 @@ IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 PERSON = re.compile(r"identity_[0-9a-f]{6,}(?![^\W_])|identity_[^/.\s]+")
 """The original's are hexadecimal, with a picture's number behind; another name is taken whole."""
 IMG = re.compile(r"<img>(.*?)</img>", re.S)
+FENCE = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.S)
+"""What models like to put an object into."""
 LABELS = {"style": "fashion_style", "vibe": "vibe_category", "shot": "shot_type", "quality": "visual_quality"}
 """Label field → the record's own key."""
 
@@ -98,7 +100,7 @@ class Line(_Loose):
             return self.image_metadata
         for turn in self.conversations or ():
             try:
-                return Metadata.model_validate_json(IMG.sub("", turn.value or ""))
+                return Metadata.model_validate_json(FENCE.sub(r"\1", IMG.sub("", turn.value or "")).strip())
             except ValidationError:
                 continue
         return Metadata()

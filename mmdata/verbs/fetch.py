@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from time import monotonic
 
 from rich.console import Group
@@ -158,7 +159,7 @@ def as_screen(done: Fetched) -> Group:
             table.add_row(*map(Text, (kind, f"{count:,}", one.name or one.place, one.reason)))
         lines += [table, Text(f"All of them: {done.into / FAILURES}")]
     else:
-        lines.append(Text(f"Next: mmdata build {done.folder} --source {done.into}"))
+        lines.append(Text(f"Next: mmdata build {quote(str(done.folder))} --source {quote(str(done.into))}"))
     return Group(*lines)
 
 
