@@ -90,7 +90,10 @@ def test_two_builds_at_once_the_second_says_who_writes(skin, source, tmp_path):
         (["build", "{skin}", "--source", "nowhere"], "no such file or folder"),
         (["build", "{skin}", "--source", "floppy://a"], "source floppy://a"),
         (["new", "새"], "named in lower case letters"),
-        (["new", "birds", "--like", "bird"], "no corpus 'bird' ships with mmdata. There are: skin"),
+        (
+            ["new", "birds", "--like", "bird"],
+            "no corpus 'bird' ships with mmdata. There are: character_style, skin, visdial",
+        ),
         (["new", "skin", "--under", "{under}"], "already exists"),
         (["prune", "nowhere"], "not a corpus folder"),
     ],
