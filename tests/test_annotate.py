@@ -249,7 +249,7 @@ class FakeReleases:
         pass
 
     def newest(self):
-        return type("Manifest", (), {"version": "1.0.0"})()
+        return type("Manifest", (), {"version": "1.0.0", "taken_from": None})()
 
 
 def test_exactly_the_changed_questions_are_asked(server, tmp_path, monkeypatch):
