@@ -7,7 +7,7 @@ import shlex
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
@@ -534,6 +534,13 @@ def _show(said: RenderableType) -> None:
     print(said) if isinstance(said, str) else out.print(said, soft_wrap=True)
 
 
+def _stopped() -> NoReturn:
+    """Exit 130. Where the Ctrl-C fell into an `exec`, as in the making of a dataclass, `sys.exit` would end in SIGINT."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(130)
+
+
 def main() -> None:
     """Entry point: a person's mistake is one message and exit 1, never a traceback."""
     # Imports make some hundred thousand objects that stay: walking them again and again for garbage
@@ -546,7 +553,11 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        sys.exit(130)
+        _stopped()
+    except SystemExit as end:
+        if end.code == 130:
+            _stopped()
+        raise
     except BrokenPipeError:  # `mmdata list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # Of a place that the user named: no rights, a read-only disk.

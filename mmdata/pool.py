@@ -60,7 +60,7 @@ def run(
         try:
             while waiting or running:
                 while waiting and len(running) < 2 * workers:
-                    with _without_main():  # Worker processes start in here.
+                    with _without_main(), _ctrl_c_later():  # Worker processes start in here.
                         future = pool.submit(function, waiting[-1])
                     running[future] = waiting.pop()
                 done, _ = wait(running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
@@ -112,6 +112,17 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """A Ctrl-C in this moment comes after it: a worker that is half started could not be stopped."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

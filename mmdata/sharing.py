@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
-import pyarrow as pa
-
 from .errors import CorpusError
 
 SHARED = "shared"
@@ -27,10 +25,12 @@ class Shared:
         if self.folder is None:
             self._held[name] = list(values)
             return
+        import pyarrow as pa
+
         self.folder.mkdir(exist_ok=True)
-        column = pa.array(values, pa.large_string())
-        with pa.OSFile(str(self._path(name)), "wb") as file, pa.ipc.new_file(file, _SCHEMA) as out:
-            out.write_batch(pa.record_batch([column], schema=_SCHEMA))
+        table = pa.table({"values": pa.array(values, pa.large_string())})
+        with pa.OSFile(str(self._path(name)), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
+            out.write_table(table)
 
     def get(self, name: str) -> list[str]:
         """The texts, the same list each time. Raises CorpusError when there are none of this name."""
@@ -40,6 +40,8 @@ class Shared:
                 raise CorpusError(
                     f"record() asks for what is shared as {name!r}, but items() shared nothing by that name"
                 )
+            import pyarrow as pa
+
             with pa.memory_map(str(path)) as file:
                 self._held[name] = pa.ipc.open_file(file).read_all()["values"].to_pylist()
         return self._held[name]
@@ -58,6 +60,3 @@ class Shared:
     def _path(self, name: str) -> Path:
         assert self.folder
         return self.folder / f"{sha256(name.encode()).hexdigest()[:16]}.arrow"
-
-
-_SCHEMA = pa.schema({"values": pa.large_string()})
