@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .verbs.pull import pull
     from .verbs.push import push
     from .verbs.release import release
+    from .verbs.run_steps import run_steps
     from .views import view
 
 _HOME = {
@@ -57,6 +58,7 @@ _HOME = {
     "pull": "verbs.pull",
     "push": "verbs.push",
     "release": "verbs.release",
+    "run_steps": "verbs.run_steps",
     "view": "views",
 }
 
@@ -85,6 +87,7 @@ __all__ = [
     "pull",
     "push",
     "release",
+    "run_steps",
     "view",
 ]
 

@@ -3,11 +3,15 @@ the source holds, and how one item becomes one record. The engine does the rest.
 
 import inspect
 import logging
+import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, ClassVar
+from weakref import finalize
 
 import datasets
 import pyarrow as pa
@@ -15,13 +19,14 @@ import pyarrow as pa
 from mmdata.schemas import Image, Picture, Record
 
 from .corpus import Corpus
-from .errors import SourceError
+from .errors import CorpusError, SourceError
 from .findings import Finding
 from .images import Decode
 from .listing import Listing
 from .rows import Accepted, RowMaker
 from .sharing import Shared
 from .sources import SourceFile, open_source, read_ahead
+from .steps import Step, Table
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +68,8 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
     schema: ClassVar[type[Record]]
     layout: ClassVar[str] = "files that the builder knows"
     """What the source should look like, for the message when nothing in it fits."""
+    steps: Sequence[Step] = ()
+    """Named steps between source and rows, in order (`mmdata.steps`); may be a property that asks `self.config`."""
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """What the source holds: from names alone, or from files of records that `listing.open` reads.
@@ -71,12 +78,22 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
         """
         raise NotImplementedError
 
-    def share(self, name: str, values: Sequence[str]) -> None:
-        """Keep texts that `items` learned once for every `record`, such as a pool of answers that rows name by number."""
+    def table(self, step: str) -> "Table[Any]":
+        """What a step made, for `items`."""
+        if step not in self.tables:
+            raise CorpusError(
+                f"{self.corpus.name}: items() asks for the table of the step {step!r}. There are: "
+                f"{', '.join(self.tables) or 'none: record() has no tables, share what it needs'}"
+            )
+        return self.tables[step]
+
+    def share(self, name: str, values: Iterable[str] | Iterable[bytes]) -> None:
+        """Keep texts, or bytes, that `items` learned once for every `record`, such as a pool of answers that rows name
+        by number."""
         self.sharing.put(name, values)
 
-    def shared(self, name: str) -> list[str]:
-        """What `items` shared under this name; each worker reads it once. Do not change it."""
+    def shared(self, name: str) -> Any:
+        """What `items` shared under this name, as a sequence; each worker reads it once. Do not change it."""
         return self.sharing.get(name)
 
     def record(self, item: Item, files: Mapping[str, bytes]) -> Record | dict[str, Any]:
@@ -104,6 +121,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
         self.corpus = Corpus(Path(inspect.getfile(type(self))).parent)
         self.decode = decode
         self.sharing = Shared()
+        self.tables: dict[str, Table[Any]] = {}
         if data_dir is not None:
             # datasets does not notice a changed source by itself: its cache key is the hash given here.
             source = open_source(data_dir)
@@ -113,7 +131,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
         super().__init__(dataset_name=self.corpus.name, data_dir=data_dir, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_listing"}
+        return {k: v for k, v in super().__getstate__().items() if k not in {"_listing", "tables"}}
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -127,6 +145,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             raise SourceError(f'{type(self).__name__} needs its source: {type(self).__name__}(data_dir="…")')
         splits: dict[str, list[Item]] = {}
         seen: set[str] = set()
+        self._run_steps()
         for item in self.items(self._listing):
             if isinstance(item, Finding):
                 logger.warning("%s", item.message)
@@ -138,6 +157,23 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
         if not splits:
             raise SourceError(f"{self.config.data_dir}: nothing fits {self.layout}")
         return [datasets.SplitGenerator(name=s, gen_kwargs={"items": found}) for s, found in splits.items()]
+
+    def _run_steps(self) -> None:
+        from .cache import Cache
+        from .options import Config
+        from .progress import Silent
+        from .steps.running import Steps
+
+        if not self.steps:
+            return
+        work = Path(mkdtemp(prefix="mmdata-"))
+        finalize(self, shutil.rmtree, work, ignore_errors=True)  # Its tables are read until the end.
+        (work / "work").mkdir()
+        with closing(Cache(work / "cache.sqlite")) as cache:
+            steps = Steps(
+                self, self._listing, work / "steps", work / "work", cache, 1, Config(self.config.name), Silent()
+            )
+            self.tables = {one.step.name: one.table for one in steps.run()}
 
     def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:
         maker = RowMaker(self, self.corpus, self.decode)

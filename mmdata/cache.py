@@ -1,4 +1,4 @@
-"""What is remembered between builds: which bytes were found to be good pictures.
+"""What is remembered between builds: which bytes were found to be good pictures, what steps made of each row.
 
 Only a memory, never the truth: delete `.cache.sqlite` and the next build takes longer, that is all.
 """
@@ -60,6 +60,24 @@ class Cache:
     def set_last_build(self, key: str, findings: list[Finding]) -> None:
         self.keep("last build", LastBuild(key=key, findings=findings))
 
+    def part(self, key: bytes) -> bytes | None:
+        """What a generation step made of one row; None where it is not known."""
+        try:
+            row = self._db.execute("SELECT made FROM parts WHERE key = ?", (key,)).fetchone()
+            return None if row is None else bytes(row[0])
+        except sqlite3.DatabaseError:
+            return None
+
+    def has_part(self, key: bytes) -> bool:
+        try:
+            return self._db.execute("SELECT 1 FROM parts WHERE key = ?", (key,)).fetchone() is not None
+        except sqlite3.DatabaseError:
+            return False
+
+    def keep_parts(self, parts: Mapping[bytes, bytes]) -> None:
+        self._db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", parts.items())
+        self._db.commit()
+
     def kept(self, name: str, kind: type[Kept]) -> Kept | None:
         """What was kept under a name; None: nothing, or nothing that can be read."""
         try:
@@ -98,6 +116,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     db.executescript(
         """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
         CREATE TABLE IF NOT EXISTS checks (sha256 TEXT, how TEXT, answer TEXT, PRIMARY KEY (sha256, how)) WITHOUT ROWID;
+        CREATE TABLE IF NOT EXISTS parts (key BLOB PRIMARY KEY, made BLOB);
         CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);"""
     )
     return db

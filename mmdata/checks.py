@@ -4,7 +4,7 @@ import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from mmdata.schemas import Group, Record
+from mmdata.schemas import Group, Label, Record
 
 from .findings import PLACES_KEPT, Finding
 from .names import printable
@@ -15,7 +15,7 @@ def check_rows(db: sqlite3.Connection, schema: type[Record], classes: dict[str, 
 
     Args:
         db: the build's plan; `accepted(seq, split, place)` and
-            `facts(seq, kind, field, value)` with kind bytes, look, group, label or note.
+            `facts(seq, kind, field, value)` with kinds as in `rows.Fact`.
         schema: whose Group markers say what may cross splits.
         classes: label field → class names, in order.
     """
@@ -27,8 +27,10 @@ def check_rows(db: sqlite3.Connection, schema: type[Record], classes: dict[str, 
         else:
             for label in classes:
                 yield from _confounder(db, label, field)
+    marks = schema.marked(Label)
     for label, names in classes.items():
-        yield from _contradictions(db, label)
+        if not (label in marks and marks[label].several):
+            yield from _contradictions(db, label)
         yield from _absent(db, label, names)
     yield from _notes(db)
 

@@ -59,33 +59,68 @@ def build(
         int | None, typer.Option(min=1, help="Processes; one a core by default.", show_default=False)
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="Write sample/ out of the corpus's tiny/ instead.")] = False,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, an option of the config. May be repeated.")
+    ] = None,
+    steps: Annotated[
+        str | None,
+        typer.Option(help="Only run generation steps up to these, by name or number: clusters or 1,2,3; all for all."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Build the next release: list, check, validate, write, publish."""
     from . import summary
     from .verbs.build import build
+    from .verbs.run_steps import as_json as steps_json
+    from .verbs.run_steps import as_screen as steps_screen
+    from .verbs.run_steps import run_steps
 
     try:
         with Terminal(err) as progress:
-            done = build(
-                folder,
-                source,
-                bump=bump,
-                decode=decode,
-                config=config,
-                workers=workers,
-                sample=sample,
-                progress=progress,
-            )
+            if steps is not None:
+                ran = run_steps(
+                    folder,
+                    source or "",
+                    _names(steps),
+                    config=config,
+                    options=_options(options),
+                    workers=workers,
+                    progress=progress,
+                )
+            else:
+                done = build(
+                    folder,
+                    source,
+                    bump=bump,
+                    decode=decode,
+                    config=config,
+                    options=_options(options),
+                    workers=workers,
+                    sample=sample,
+                    progress=progress,
+                )
     except KeyboardInterrupt:
         print(
             "stopped; the releases are as they were. Pictures already checked are not checked again.", file=sys.stderr
         )
         raise typer.Exit(130) from None
-    if as_json:
+    if steps is not None:
+        print(steps_json(ran)) if as_json else out.print(steps_screen(ran))
+    elif as_json:
         print(summary.as_json(done))
     else:
         out.print(summary.as_screen(done))
+
+
+def _names(given: str) -> list[str]:
+    return [] if given == "all" else [name.strip() for name in given.split(",") if name.strip()]
+
+
+def _options(given: list[str] | None) -> dict[str, str]:
+    found = dict(one.partition("=")[::2] for one in given or [])
+    if wrong := [one for one in given or [] if "=" not in one]:
+        raise typer.BadParameter(f"--set {wrong[0]!r}: KEY=VALUE is wanted, such as --set seed=7")
+    return found
 
 
 @app.command()
@@ -394,11 +429,15 @@ def fetch(
     """Get the files that a corpus's source consists of; exit 1 if any could not be had."""
     from .verbs import fetch as verb
 
-    with Terminal(err) as progress:
-        done = verb.fetch(
-            folder, split=split, only=only, urls=urls, into=into, unpack=unpack, per_host=per_host,
-            concurrency=concurrency, max_bytes=int(max_mb * 1e6) if max_mb is not None else None, progress=progress,
-        )  # fmt: skip
+    try:
+        with Terminal(err) as progress:
+            done = verb.fetch(
+                folder, split=split, only=only, urls=urls, into=into, unpack=unpack, per_host=per_host,
+                concurrency=concurrency, max_bytes=int(max_mb * 1e6) if max_mb is not None else None, progress=progress,
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        print("stopped; what came is kept, and the same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
     _show(verb.as_json(done) if as_json else verb.as_screen(done))
     if done.failures:
         raise typer.Exit(1)

@@ -169,6 +169,7 @@ class Corpus:
         paths = [
             *package.glob("*.py"),
             *package.glob("sources/*.py"),
+            *package.glob("steps/*.py"),
             package / "verbs" / "build.py",
             *schemas.glob("*.py"),
             *self.folder.glob("*.py"),

@@ -3,7 +3,7 @@
 import datetime
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from hashlib import sha256
 from importlib.metadata import version as version_of
@@ -22,38 +22,56 @@ from .index import INDEX, write_index
 from .listing import Listing
 from .manifest import Manifest, Origin, ShardFile
 from .names import bytes_text, printable
+from .options import Config
 from .progress import Progress
 from .releases import REJECTED, sync
 from .sharing import SHARED, Shared
 from .sources import Source, shown
+from .steps.current import FOLDER
 
 if TYPE_CHECKING:
     from .builder import CorpusBuilder
     from .plan import Plan
     from .shards import Written
+    from .steps.running import Done
 
 
 class Engine:
     """The steps of one build, in the staging folder."""
 
     def __init__(
-        self, corpus: Corpus, source: Source, work: Path, cache: Cache, decode: Decode, config: str | None, workers: int,
+        self, corpus: Corpus, source: Source, work: Path, cache: Cache, decode: Decode, config: Config, workers: int,
         progress: Progress,
     ):  # fmt: skip
         self.corpus, self.source, self.work, self.cache = corpus, source, work, cache
         self.decode, self.config, self.workers, self.progress = decode, config, workers, progress
         self.decoded = 0
+        self.steps: list[Done] = []
+        self.builder: CorpusBuilder = config.builder(corpus, work)
+
+    def prepare(self, listing: Listing, wanted: Sequence[str] | None = None) -> list["Done"]:
+        """Run the builder's steps, or those that the wanted ones hang on."""
+        from .steps.running import Steps
+
+        if self.builder.steps or wanted:
+            steps = Steps(
+                self.builder, listing, self.corpus.folder / FOLDER, self.work, self.cache, self.workers,
+                self.config, self.progress,
+            )  # fmt: skip
+            self.steps = steps.run(wanted)
+        return self.steps
 
     def run(self, listing: Listing, version: str) -> Manifest:
-        """Everything but the commit: `work/release` is then ready to be published."""
+        """Everything but the commit: `work/release` is then ready to be published. After `prepare`."""
         from .plan import Plan
 
         with closing(Plan(self.work / "plan.sqlite")) as plan:
             return self._run(plan, listing, version)
 
     def _run(self, plan: "Plan", listing: Listing, version: str) -> Manifest:
-        findings = list(listing.findings)
-        builder: CorpusBuilder = self.corpus.builder(config_name=self.config, cache_dir=str(self.work / "datasets"))
+        findings = [*listing.findings, *(finding for one in self.steps for finding in one.findings)]
+        builder = self.builder
+        builder.tables = {one.step.name: one.table for one in self.steps}
         builder.sharing = Shared(self.work / SHARED)
         plan.add(self._items(builder, listing, findings))
         if not plan.count():
@@ -68,9 +86,10 @@ class Engine:
         self.progress.stage("checking")
         plan.index_facts()
         if not any(w.rows for w in written):
-            lines = "\n  ".join(f"{count} × {kind}" for kind, count in plan.rejected_by_kind().items())
+            kinds = plan.rejected_by_kind()
+            lines = "\n  ".join(f"{count} × {kind}" for kind, count in kinds.items())
             raise BuildError(
-                f"{shown(self.source.url)}: all {plan.count()} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
+                f"{shown(self.source.url)}: all {sum(kinds.values())} rows were rejected, so there is no release:\n  {lines}\n{_example(plan)}"
             )
         classes = {name: labels.names for name, labels in self.corpus.label_maps().items()}
         findings += check_rows(plan.db, self.corpus.schema, classes)
@@ -157,7 +176,9 @@ class Engine:
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
             code={"sha256": self.corpus.code_digest()} | libraries(),
             decode=self.decode,
-            config=self.config or "",
+            config=self.config.name or "",
+            options=self.config.options,
+            steps=[one.note for one in self.steps],
             features=features._to_yaml_list(),
             files=files,
             counts=counts,

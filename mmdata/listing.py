@@ -1,12 +1,13 @@
 """The files of a source, in order, ready to be asked for."""
 
+import copy
 import fnmatch
 import gzip
 import os
 import posixpath
 import sqlite3
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -26,13 +27,14 @@ class Listing:
         self._db.create_function("last_part", 1, posixpath.basename, deterministic=True)
         self._db.execute("CREATE TABLE files (path TEXT, raw TEXT, size INTEGER, stamp TEXT)")
         self._by_name = False
+        self._only: tuple[str, ...] = ()
         self.findings: list[Finding] = []
 
     @classmethod
     def of(cls, source: Source, database: sqlite3.Connection) -> "Listing":
         """List the whole source. Raises SourceError."""
         self = cls(source, database)
-        garbled: dict[str, str] = {}
+        garbled: dict[str, tuple[str, str, int]] = {}
 
         def rows() -> Iterator[tuple[str, bytes, int, str]]:
             for file in source.list():
@@ -40,27 +42,32 @@ class Listing:
                     self.findings.append(file)
                     continue
                 if is_garbled(file.raw):
-                    garbled.setdefault(posixpath.dirname(file.raw), file.folder)
+                    folder = posixpath.dirname(file.raw)
+                    names = (folder, file.folder) if is_garbled(folder) else (file.raw, file.path)
+                    raw, read, count = garbled.get(folder, (*names, 0))
+                    garbled[folder] = raw, read, count + 1
                 yield _storable(file.path), os.fsencode(file.raw), file.size, file.stamp
 
         database.executemany("INSERT INTO files VALUES (?, ?, ?, ?)", rows())
         database.execute("CREATE INDEX files_path ON files (path, raw)")
         database.commit()
-        for raw, folder in sorted(garbled.items()):
-            self.findings.append(
-                Finding.warning(
-                    "garbled name",
-                    f"{printable(raw) or '.'}: a CP949 name, read as {folder or 'Korean file names'}",
-                    [folder],
-                )
-            )
+        for folder, (raw, read, count) in sorted(garbled.items()):
+            more = f" (and {count - 1} more)" if raw != folder and count > 1 else ""
+            text = f"{printable(raw)}{more}: a CP949 name, read as {read}"
+            self.findings.append(Finding.warning("garbled name", text, [read]))
         return self
+
+    def limited(self, patterns: Sequence[str]) -> "Listing":
+        """The same source, of which only files that fit one of the glob patterns are shown."""
+        limited = copy.copy(self)
+        limited._only = tuple(patterns)
+        return limited
 
     def files(self, *patterns: str) -> Iterator[SourceFile]:
         """Files whose path fits one of the glob patterns (any, without one), sorted by path."""
         cursor = self._db.cursor().execute("SELECT path, raw, size, stamp FROM files ORDER BY path, raw")
         for path, raw, size, stamp in cursor:
-            if not patterns or any(fnmatch.fnmatchcase(path, p) for p in patterns):
+            if self._shown(path) and (not patterns or _fits(path, patterns)):
                 yield SourceFile(path, os.fsdecode(raw), size, stamp)
 
     def find(self, path: str) -> SourceFile | None:
@@ -68,7 +75,7 @@ class Listing:
         row = self._db.execute(
             "SELECT path, raw, size, stamp FROM files WHERE path = ? ORDER BY raw LIMIT 1", (path,)
         ).fetchone()
-        return row and SourceFile(row[0], os.fsdecode(row[1]), *row[2:])
+        return SourceFile(row[0], os.fsdecode(row[1]), *row[2:]) if row and self._shown(path) else None
 
     def named(self, name: str) -> list[SourceFile]:
         """The files of this name (the last part of the path), in whatever folders, sorted by path."""
@@ -79,7 +86,7 @@ class Listing:
             "SELECT path, raw, size, stamp FROM files WHERE last_part(path) = ? ORDER BY path, raw",
             (unicodedata.normalize("NFC", name),),
         )
-        return [SourceFile(path, os.fsdecode(raw), *rest) for path, raw, *rest in rows]
+        return [SourceFile(path, os.fsdecode(raw), *rest) for path, raw, *rest in rows if self._shown(path)]
 
     def open(self, file: SourceFile) -> BinaryIO:
         """The content of a file of records, read from front to back; of a `.gz`, what is packed in it.
@@ -116,10 +123,11 @@ class Listing:
             try:
                 yield from parts(opened, each)
             except JsonFault as fault:
-                raise SourceError(f"{printable(file.path)}: {fault}") from None
+                remedy = "" if str(fault).endswith("again") else ". Correct it, or copy or download it again"
+                raise SourceError(f"{printable(file.path)}: {fault}{remedy}") from None
 
     def totals(self) -> tuple[int, int]:
-        """Number of files, sum of their bytes."""
+        """Number of files in the whole source, sum of their bytes."""
         count, size = self._db.execute("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM files").fetchone()
         return count, size
 
@@ -127,8 +135,16 @@ class Listing:
         """Changes when any name, size or stamp does."""
         total = sha256()
         for row in self._db.execute("SELECT path, raw, size, stamp FROM files ORDER BY path, raw"):
-            total.update(repr(row).encode())
+            if self._shown(row[0]):
+                total.update(repr(row).encode())
         return total.hexdigest()
+
+    def _shown(self, path: str) -> bool:
+        return not self._only or _fits(path, self._only)
+
+
+def _fits(path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def _storable(text: str) -> str:

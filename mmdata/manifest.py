@@ -57,6 +57,18 @@ class Annotated(_Strict):
     """All that was asked with: the prompt's file as it was then. Empty in releases of before it was kept."""
 
 
+class StepNote(_Strict):
+    """A generation step that a release's rows came through."""
+
+    name: str
+    rows: int
+    """Of its table."""
+    sha256: str
+    """Of its table's Parquet file."""
+    asked: list[Annotated] = []
+    """The answers of models that it was given."""
+
+
 class Original(_Strict):
     """The release, with pictures, that a version without them was taken from."""
 
@@ -81,6 +93,10 @@ class Manifest(_Strict):
     """"full": every picture was decoded; "header": only its header was read."""
     config: str = ""
     """Of the builder's configs, the one that it was built by."""
+    options: dict[str, Any] = {}
+    """Options of the config that were set to something else (`--set`)."""
+    steps: list[StepNote] = []
+    """The generation steps between source and rows, in order."""
     features: list[dict[str, Any]]
     """As in a dataset card's `dataset_info`."""
     files: list[ShardFile]

@@ -155,7 +155,7 @@ class Plan:
         order = " ".join(f"WHEN '{split}' THEN {n}" for n, split in enumerate(self.splits()))
         rows = self.db.execute(
             f"""SELECT r.seq, r.split, i.id, r.place, f.field, f.value FROM accepted r JOIN items i USING (seq)
-                LEFT JOIN facts f ON f.seq = r.seq AND f.kind = 'bytes'
+                LEFT JOIN facts f ON f.seq = r.seq AND f.kind IN ('bytes', 'shared')
                 ORDER BY CASE r.split {order} END, r.seq, f.rowid"""  # noqa: S608 - splits are identifiers
         )
         for (_, split, id, place), group in itertools.groupby(rows, key=lambda row: row[:4]):
@@ -170,7 +170,7 @@ class Plan:
         total = sha256(shared.encode())
         for row in self.db.execute(
             """SELECT r.split, r.place, r.data, f.field, f.value FROM accepted r LEFT JOIN facts f
-               ON f.seq = r.seq AND f.kind = 'bytes' ORDER BY r.seq, f.field, f.value"""
+               ON f.seq = r.seq AND f.kind IN ('bytes', 'shared') ORDER BY r.seq, f.field, f.value"""
         ):
             total.update(repr(row).encode())
         for line in self.rejected_lines():

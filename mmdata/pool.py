@@ -1,14 +1,17 @@
 """Worker processes that may die: the work of a killed one is done again."""
 
+import itertools
 import os
 import signal
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from .errors import BuildError
@@ -49,7 +52,8 @@ def run(
     Raises:
         BuildError: workers keep being killed. Errors of `function` are raised as they are.
     """
-    waiting = list(tasks)[::-1]
+    left = iter(tasks)
+    waiting = list(itertools.islice(left, 1))
     losses: dict[Task, int] = {}
     while waiting:
         with _without_main():
@@ -63,6 +67,8 @@ def run(
                     with _without_main(), _ctrl_c_later():  # Worker processes start in here.
                         future = pool.submit(function, waiting[-1])
                     running[future] = waiting.pop()
+                    if not waiting:  # Taken one by one: they may hold pictures.
+                        waiting += itertools.islice(left, 1)
                 done, _ = wait(running, timeout=TICK_SECONDS, return_when=FIRST_COMPLETED)
                 tick()
                 for future in done:
@@ -88,7 +94,15 @@ def run(
 def _start(setup: Callable[..., None], args: tuple[Any, ...], environment: dict[str, str]) -> None:
     os.environ.update(environment)  # The server may be older than the caller's keys.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business.
+    parent = parent_process()
+    if parent:  # If it is killed, stop at once rather than work on.
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     setup(*args)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

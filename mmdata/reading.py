@@ -31,17 +31,18 @@ class Row:
     """Where it came from in the source."""
     values: dict[str, Any]
     """The fields that were asked for; a label is its class name."""
-    pictures: dict[str, str]
-    """Picture field → sha256 of its first picture."""
+    pictures: dict[str, list[str]]
+    """Picture field → sha256 of its picture, or of each in its list."""
 
 
 class Release:
     """A release, by its folder and manifest."""
 
-    def __init__(self, corpus: Path, manifest: Manifest):
-        self.manifest, self.folder = manifest, corpus / "data" / manifest.version
+    def __init__(self, corpus: Path, manifest: Manifest, folder: Path | None = None):
+        """The files are in `folder`; by default where the corpus folder keeps releases."""
+        self.manifest, self.folder = manifest, folder or corpus / "data" / manifest.version
         self.kinds = {feature["name"]: _kind(feature) for feature in manifest.features}
-        """Field → "image", "label", "text", "number" or "other"."""
+        """Field → "image" (one, or a list), "label", "text", "number" or "other"."""
 
     @cached_property
     def classes(self) -> dict[str, list[str]]:
@@ -65,11 +66,11 @@ class Release:
                         yield Row(
                             entry["split"], entry["number"], entry["id"], entry["place"],
                             {name: column[n] for name, column in columns.items()},
-                            {p["field"]: p["sha256"] for p in reversed(entry["pictures"])},
+                            _by_field(entry["pictures"]),
                         )  # fmt: skip
 
-    def pictures(self, field: str, wanted: Iterator[Row]) -> Iterator[tuple[Row, bytes]]:
-        """The bytes of one picture field for some rows, given in the order of the release."""
+    def pictures(self, field: str, wanted: Iterator[Row]) -> Iterator[tuple[Row, list[bytes]]]:
+        """The pictures in one field of some rows, given in the order of the release."""
         row = next(wanted, None)
         start = 0
         split = ""
@@ -89,7 +90,7 @@ class Release:
                             for batch in file.iter_batches(PICTURES, row_groups=[group], columns=[field]):
                                 column = batch.column(0)
                                 while row is not None and row.split == split and row.number < at + batch.num_rows:
-                                    yield row, (column[row.number - at].as_py() or {"bytes": b""})["bytes"]
+                                    yield row, _bytes_in(column[row.number - at].as_py())
                                     row = next(wanted, None)
                                 at += batch.num_rows
                                 if row is None or row.split != split or row.number >= first + rows:
@@ -103,6 +104,10 @@ class Release:
         for name in fields:
             index = index.append_column(name, pa.chunked_array([pa.array(self._named(name, self._column(name)))]))
         return index
+
+    def column(self, name: str) -> list[Any]:
+        """One column of all rows in memory, labels as class names."""
+        return self._named(name, self._column(name))
 
     def _column(self, name: str) -> pa.ChunkedArray:
         tables = [pq.read_table(self.folder / f.path, columns=[name], memory_map=True) for f in self.manifest.files]
@@ -124,15 +129,35 @@ class Release:
                     yield entry
 
 
+def _by_field(pictures: list[dict[str, str]]) -> dict[str, list[str]]:
+    """One of a list is noted as `cards[0]`."""
+    found: dict[str, list[str]] = {}
+    for picture in pictures:
+        found.setdefault(picture["field"].partition("[")[0], []).append(picture["sha256"])
+    return found
+
+
+def _bytes_in(cell: Any) -> list[bytes]:
+    if isinstance(cell, list):
+        return [picture["bytes"] for picture in cell]
+    return [] if cell is None else [cell["bytes"]]
+
+
 def _kind(feature: dict[str, Any]) -> str:
+    if "list" in feature:
+        return "image" if _is_image(feature["list"]) else "other"
     dtype = feature.get("dtype")
-    if isinstance(dtype, dict):
-        return {"image": "image", "class_label": "label"}.get(next(iter(dtype)), "other")
-    if dtype == "image":
+    if _is_image(dtype):
         return "image"
+    if isinstance(dtype, dict):
+        return "label" if "class_label" in dtype else "other"
     if dtype in {"string", "large_string"}:
         return "text"
     return "number" if isinstance(dtype, str) and dtype.startswith(("int", "float", "uint", "bool")) else "other"
+
+
+def _is_image(dtype: Any) -> bool:
+    return dtype == "image" or (isinstance(dtype, dict) and "image" in dtype)
 
 
 def _holds_image(feature: Any) -> bool:

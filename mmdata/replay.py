@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+RESPONSE = re.compile(rb'"json_schema": \{"name": "(\w+)"')
 PICTURE = re.compile(rb'"data:image/\w+;base64,([A-Za-z0-9+/=]+)"')
 
 
@@ -20,14 +21,16 @@ def replaying(recording: Path, faults: bool = True) -> Iterator[str]:
     """Serve a recording while the block runs; gives the server's base URL.
 
     Args:
-        recording: JSONL, a line a picture: {"picture": sha256, "answers": [first, second, …]}. The last
-            answer is given from then on. An answer is its text; null a refusal; {"cut": text} one that
-            ran into max_tokens.
+        recording: JSONL, a line a question: {"picture": sha256 of the first, "response": class, "answers": [first,
+            second, …]}, of which picture or response may be left out, to fit any. The last answer is given from
+            then on. An answer is its text; null a refusal; {"cut": text} one that ran into max_tokens.
         faults: the first request meets a rate limit, the third a server error, as they do.
     """
     lines = (json.loads(line) for line in recording.read_text(encoding="utf-8").splitlines())
-    answers: dict[str, list[Any]] = {line["picture"]: line["answers"] for line in lines}
-    asked: Counter[str] = Counter()
+    answers: dict[tuple[str, str], list[Any]] = {
+        (line.get("picture", ""), line.get("response", "")): line["answers"] for line in lines
+    }
+    asked: Counter[Any] = Counter()
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -35,19 +38,22 @@ def replaying(recording: Path, faults: bool = True) -> Iterator[str]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            picture = PICTURE.search(body)
-            name = sha256(base64.b64decode(picture[1])).hexdigest() if picture else ""
+            picture, response = PICTURE.search(body), RESPONSE.search(body)
+            digest = sha256(base64.b64decode(picture[1])).hexdigest() if picture else ""
+            wanted = response[1].decode() if response else ""
+            fitting = [(digest, wanted), (digest, ""), ("", wanted)]
+            name = next((one for one in fitting if one in answers), None)
             with lock:
                 asked[""] += 1
                 fault = {1: 429, 3: 503}.get(asked[""]) if faults else None
-                if fault is None and name in answers:
+                if fault is None and name is not None:
                     asked[name] += 1
             if fault == 429:
                 self._reply(429, _error("Rate limit reached", "rate_limit_exceeded"), {"retry-after-ms": "300"})
             elif fault:
                 self._reply(fault, _error("The server had an error", "server_error"))
-            elif name not in answers:
-                self._reply(404, _error("no answer is recorded for this picture", "not_recorded"))
+            elif name is None:
+                self._reply(404, _error("no answer is recorded for this question", "not_recorded"))
             else:
                 held = answers[name]
                 self._reply(200, _completion(held[min(asked[name], len(held)) - 1], len(body)))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .corpus import Corpus
 
 Fact = tuple[str, str, str]
-"""(kind, field, value) of one row, for the checks over all rows: bytes, look, label, group, note."""
+"""(kind, field, value) of one row, for the checks over all rows: bytes (of a picture), look, shared (the bytes of one
+that many rows have by nature), label, group, note."""
 
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 
@@ -52,6 +53,7 @@ class RowMaker:
     recall: Callable[[str, str | None], ImageCheck | None] = lambda digest, mode: None
     checked: dict[tuple[str, str | None], ImageCheck] = field(default_factory=dict)
     _cells: int = 0
+    _bytes: int = 0
 
     def make(self, item: "Item", files: Sequence[bytes | FileProblem]) -> Accepted | Reject:
         """One row, or why there is none. Errors in the builder's own code are raised."""
@@ -76,13 +78,18 @@ class RowMaker:
                 value=getattr(record, id_field),
                 reason=f"record() gave another id than items() ({item.id!r}); keep item.id",
             )
-        facts: list[Fact] = []
-        self._cells = 0
-        row = self._struct(record, "", facts)
-        facts += [
+        made = self.of(record)
+        made.facts += [
             ("group", name, str(value)) for name in schema.marked(Group) if (value := getattr(record, name)) is not None
         ]
-        return Accepted(row, facts, sum(map(len, named.values())), self._cells)
+        return made
+
+    def of(self, record: Record) -> Accepted:
+        """A record as a row, its pictures checked. Raises Reject."""
+        facts: list[Fact] = []
+        self._cells = self._bytes = 0
+        row = self._struct(record, "", facts)
+        return Accepted(row, facts, self._bytes, self._cells)
 
     def _struct(self, model: Part, at: str, facts: list[Fact]) -> dict[str, Any]:
         row = {}
@@ -137,6 +144,7 @@ class RowMaker:
         return index
 
     def _picture(self, name: str, picture: Picture, marker: Image, facts: list[Fact]) -> dict[str, Any]:
+        self._bytes += len(picture.bytes)
         digest = sha256(picture.bytes).hexdigest()
         key = digest, marker.mode
         check = self.checked.get(key) or self.recall(*key)
@@ -144,8 +152,8 @@ class RowMaker:
             check = self.checked[key] = check_image(picture.bytes, self.decode, marker.mode)
         if check.kind:
             raise Reject(check.kind, field=name, value=picture.path, reason=check.reason)
-        facts.append(("bytes", name, digest))
-        if check.look:
+        facts.append(("shared" if marker.shared else "bytes", name, digest))
+        if check.look and not marker.shared:
             facts.append(("look", name, check.look))
         facts += [("note", name, note) for note in check.notes]
         return {"bytes": picture.bytes, "path": picture.path}

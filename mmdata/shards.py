@@ -4,12 +4,9 @@ import gc
 import itertools
 import os
 import sqlite3
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from multiprocessing import parent_process
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,6 +20,7 @@ from .cache import recall_from
 from .corpus import Corpus
 from .errors import BuildError, Reject
 from .images import Decode, ImageCheck
+from .options import Config
 from .plan import Rejected, Shard, items_of, values_digest
 from .rows import Accepted, Fact, RowMaker
 from .sharing import SHARED, Shared
@@ -57,7 +55,7 @@ class Work:
     cache: Path
     out: Path
     decode: Decode
-    config: str | None
+    config: Config
 
 
 @dataclass(slots=True)
@@ -91,21 +89,13 @@ _worker: _Worker
 def start(work: Work, progress: "Array[Any]") -> None:
     """Once in each worker process. `progress` holds (rows done, rejected) of each shard."""
     global _worker
-    parent = parent_process()
-    if parent:  # If the build is killed, stop at once rather than write on.
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     pa.set_cpu_count(1)  # The processes are the parallelism.
     gc.freeze()  # What the imports made is never garbage: not to be walked again for every few rows.
     corpus = Corpus(work.corpus)
-    builder = corpus.builder(config_name=work.config, cache_dir=str(work.out / "datasets"))
+    builder = work.config.builder(corpus, work.out)
     builder.sharing = Shared(work.plan.parent / SHARED)
     plan = sqlite3.connect(f"file:{quote(str(work.plan))}?mode=ro", uri=True)
     _worker = _Worker(work, corpus, builder, open_source(work.source), plan, progress)
-
-
-def _end_with(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def write_shard(shard: Shard) -> Written:
@@ -117,7 +107,7 @@ def write_shard(shard: Shard) -> Written:
             file = HashedFile(out.path)
             try:
                 features = me.corpus.features
-                out.rows = write_tables(file, _tables(_rows(out, maker, me), features.arrow_schema), features)
+                out.rows = write_tables(file, tables_of(_rows(out, maker, me), features.arrow_schema), features)
                 out.sha256, out.bytes = file.finish(), file.size
             finally:
                 file.close()
@@ -179,7 +169,7 @@ def _holds_texts(kind: pa.DataType, inside: bool = False) -> bool:
     return inside and pa.types.is_string(kind)
 
 
-def _tables(rows: Iterator[Accepted], schema: pa.Schema) -> Iterator[pa.Table]:
+def tables_of(rows: Iterator[Accepted], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows, a bounded number of bytes at a time."""
     size = cells = count = held = 0
     group: list[dict[str, Any]] = []

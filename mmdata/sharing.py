@@ -1,17 +1,34 @@
 """What `items()` learned once and every row needs: written beside the plan, read by each worker."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from .errors import CorpusError
 
+AT_ONCE = 1_000
+"""Values in memory while they are written."""
 SHARED = "shared"
 """The folder of a build's shared lists, beside its plan."""
 
 
+class Mapped(Sequence[bytes]):
+    """Bytes in a mapped file: none is in memory before it is asked for."""
+
+    def __init__(self, values: Any):
+        self._values = values
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._values[at].as_py()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 class Shared:
-    """Lists of texts by name. In files of a folder, so that they reach the workers; without one, in memory.
+    """Lists of texts, or of bytes, by name. In files of a folder, so that they reach the workers; without one, in memory.
 
     Args:
         folder: where the files are; made when there is something to write.
@@ -19,21 +36,29 @@ class Shared:
 
     def __init__(self, folder: Path | None = None):
         self.folder = folder
-        self._held: dict[str, list[str]] = {}
+        self._held: dict[str, Sequence[Any]] = {}
 
-    def put(self, name: str, values: Sequence[str]) -> None:
+    def put(self, name: str, values: Iterable[str] | Iterable[bytes]) -> None:
         if self.folder is None:
             self._held[name] = list(values)
             return
         import pyarrow as pa
 
         self.folder.mkdir(exist_ok=True)
-        table = pa.table({"values": pa.array(values, pa.large_string())})
-        with pa.OSFile(str(self._path(name)), "wb") as file, pa.ipc.new_file(file, table.schema) as out:
-            out.write_table(table)
+        left: Iterator[Any] = iter(values)
+        some = list(itertools.islice(left, AT_ONCE))
+        kind = pa.large_binary() if some and isinstance(some[0], bytes) else pa.large_string()
+        schema = pa.schema([("values", kind)])
+        with pa.OSFile(str(self._path(name)), "wb") as file, pa.ipc.new_file(file, schema) as out:
+            while some:
+                out.write_table(pa.table({"values": pa.array(some, kind)}))
+                some = list(itertools.islice(left, AT_ONCE))
 
-    def get(self, name: str) -> list[str]:
-        """The texts, the same list each time. Raises CorpusError when there are none of this name."""
+    def get(self, name: str) -> Sequence[Any]:
+        """What was put, the same object each time; bytes are read from the file one by one, when they are asked for.
+
+        Raises CorpusError when there is nothing of this name.
+        """
         if name not in self._held:
             path = self._path(name) if self.folder else None
             if path is None or not path.exists():
@@ -42,8 +67,8 @@ class Shared:
                 )
             import pyarrow as pa
 
-            with pa.memory_map(str(path)) as file:
-                self._held[name] = pa.ipc.open_file(file).read_all()["values"].to_pylist()
+            values = pa.ipc.open_file(pa.memory_map(str(path))).read_all()["values"]
+            self._held[name] = Mapped(values) if pa.types.is_large_binary(values.type) else values.to_pylist()
         return self._held[name]
 
     def digest(self) -> str:

@@ -28,6 +28,8 @@ class Image:
 
     mode: str | None = "RGB"
     """Pillow mode the reader decodes to (`datasets.Image(mode=)`); None leaves it as stored."""
+    shared: bool = False
+    """Many rows have the same picture by nature (symbols on cards): in two splits it is no leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Label:
 
     map: str | None = None
     """Which map of `labels.yaml`; by default the one named as the field."""
+    several: bool = False
+    """One picture may be of several classes, each in a row of its own (the seasons of a garment)."""
 
 
 @dataclass(frozen=True, slots=True)

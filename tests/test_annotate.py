@@ -16,12 +16,12 @@ from openai_server import Act, completion, error, serving
 from PIL import Image
 
 import mmdata
+from mmdata.annotation import asked
 from mmdata.annotation.prompt import read_prompt
 from mmdata.annotation.questions import key_of
 from mmdata.annotation.store import reading
 from mmdata.errors import AnnotationError
 from mmdata.reading import Row
-from mmdata.verbs import annotate as verb
 from mmdata.verbs.annotate import annotate
 
 ROWS = 24
@@ -228,6 +228,7 @@ class FakeRelease:
     """Rows in memory, as `mmdata.reading.Release` gives them."""
 
     kinds = {"text": "text", "image": "image"}  # noqa: RUF012
+    manifest = type("Manifest", (), {"version": "1.0.0", "taken_from": None})()
     now: list[tuple[str, str, int]] = []  # noqa: RUF012
     """(id, text, number of the picture)."""
 
@@ -236,12 +237,12 @@ class FakeRelease:
 
     def rows(self, fields=()):
         for n, (id, text, picture) in enumerate(self.now):
-            yield Row("train", n, id, id, {"text": text}, {"image": sha256(PICTURES[picture]).hexdigest()})
+            yield Row("train", n, id, id, {"text": text}, {"image": [sha256(PICTURES[picture]).hexdigest()]})
 
     def pictures(self, field, wanted):
         by_hash = {sha256(picture).hexdigest(): picture for picture in PICTURES}
         for row in wanted:
-            yield row, by_hash[row.pictures[field]]
+            yield row, [by_hash[digest] for digest in row.pictures[field]]
 
 
 class FakeReleases:
@@ -249,12 +250,12 @@ class FakeReleases:
         pass
 
     def newest(self):
-        return type("Manifest", (), {"version": "1.0.0", "taken_from": None})()
+        return FakeRelease.manifest
 
 
 def test_exactly_the_changed_questions_are_asked(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb, "Release", FakeRelease)
-    monkeypatch.setattr(verb, "Releases", FakeReleases)
+    monkeypatch.setattr(asked, "Release", FakeRelease)
+    monkeypatch.setattr(asked, "Releases", FakeReleases)
     server.bodies, server.latency = deque(), (0.0, 0.002)
     server.behave = lambda row, call: Act(body=completion(f"답 {row}"))
     homes = iter(range(10**6))

@@ -35,6 +35,9 @@ def half(rows, into):
     (into / "half.txt").write_text("half")
     next(rows)["beak"]
 
+def nothing(rows, into):
+    return []
+
 def _hidden(rows, into):
     return []
 '''
@@ -66,13 +69,17 @@ def test_pictures_come_byte_for_byte_where_they_are_asked_for(corpus, tmp_path):
     assert done.files == ["images/", "names.txt"]
     release = Release(corpus, Releases(mmdata.Corpus(corpus)).newest())
     written = {row.place: (done.folder / "images" / row.place).read_bytes() for row in release.rows()}
-    assert written == {row.place: data for row, data in release.pictures("image", release.rows())}
+    assert written == {row.place: data for row, [data] in release.pictures("image", release.rows())}
     assert done.bytes == sum(map(len, written.values()))
 
 
 def test_what_fails_leaves_nothing(corpus, tmp_path):
     with pytest.raises(CorpusError, match=r"exports.py, line \d+: KeyError: 'beak' \(while exporting half\)"):
         export(corpus, "half", into=tmp_path / "out" / "half")
+    with pytest.raises(
+        CorpusError, match=r"the format nothing wrote nothing: no row of 1\.1\.0 is for it\. What it takes"
+    ):
+        export(corpus, "nothing", into=tmp_path / "out" / "half")
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -96,6 +103,7 @@ def test_mistakes_are_named(corpus, skin):
     assert formats_of(corpus) == {
         "folder": "Pictures, if they are wanted.",
         "half": "",
+        "nothing": "",
         "table": "All rows as JSON lines.",
     }
     with pytest.raises(CorpusError, match=r"birds has no export 'tabel'\. There are:\n  folder: Pictures, if"):

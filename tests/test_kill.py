@@ -20,7 +20,7 @@ import mmdata
 from mmdata.corpus import HOME, Corpus
 from mmdata.releases import Releases
 
-RANDOM_KILLS = 6
+RANDOM_KILLS = 4
 
 # Runs in every Python process of the build under test: counts each rename, replace and fsync of
 # them all in one file, and kills the build at the chosen one, just before it or just after.
@@ -166,7 +166,9 @@ def test_a_build_killed_at_any_point_leaves_the_old_or_the_new_release(stage):
     events = len((tmp / "count").read_text().split())
     assert events >= 14, "a build of three shards syncs and renames more often than this"
 
-    points = [f"{number} {when}" for number in range(1, events + 1) for when in ("before", "after")]
+    # After one is before the next, but for the last of all and what lies between the two around the commit.
+    points = [f"{number} before" for number in range(1, events + 1)]
+    points += [f"{number} after" for number in range(events - 3, events + 1)]
     r = random.Random(0)
     times = iter([r.uniform(0.3, 1) * seconds for _ in range(200)])
     kills = {"points": 0, "random": 0, "old": 0, "new": 0}
@@ -201,7 +203,7 @@ def test_a_build_killed_at_any_point_leaves_the_old_or_the_new_release(stage):
         assert_no_litter(skin)
         mmdata.prune(skin, keep=3)
 
-    assert kills["points"] + kills["random"] >= 30
+    assert kills["points"] + kills["random"] >= 22
     assert kills["old"] > 0 and kills["new"] > 0, "both sides of the commit were met"
     seen = [json.loads(line) for line in log.read_text().splitlines()]
     assert [s for s in seen if s[1] not in contents] == []

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jinja2
 import jinja2.meta
 import jinja2.sandbox
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_serializer
 
 import mmdata.schemas
 
@@ -52,11 +52,13 @@ class Prompt(BaseModel):
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Its name, that of its file, and that of the column its answers become."""
+    over: str | None = None
+    """The generation step over whose table it is asked; the rows of the release, without it."""
     model: str
     parameters: dict[str, JsonValue] = {}
     """Sent as they are beside the messages: temperature, max_tokens, …"""
     image: str | None = "image"
-    """The picture field the model sees; null for none."""
+    """The picture field the model sees, all of its pictures in order; null for none."""
     max_side: int | None = Field(None, ge=32)
     """The model is sent a JPEG copy of at most so many pixels a side; the picture itself, without it."""
     fields: list[str] = []
@@ -81,10 +83,14 @@ class Prompt(BaseModel):
                 f"prompt {self.id}: {error}. It may use: {', '.join(self.fields) or 'no field'}"
             ) from None
 
-    def key(self, rendered: "Rendered", picture_sha256: str | None) -> bytes:
-        """What is asked, as 32 bytes: two rows that ask the same share an answer, an edited row asks anew."""
+    def key(self, rendered: "Rendered", pictures: Sequence[str]) -> bytes:
+        """What is asked, as 32 bytes: two rows that ask the same share an answer, an edited row asks anew.
+
+        Args:
+            pictures: sha256 of each picture that is sent.
+        """
         total = self._constant.copy()
-        for part in (*rendered, picture_sha256 or ""):
+        for part in (*rendered, *(pictures or [""])):
             content = part.encode()
             total.update(len(content).to_bytes(8) + content)
         return total.digest()
@@ -92,6 +98,11 @@ class Prompt(BaseModel):
     def changed(self, **fields: Any) -> "Prompt":
         """This prompt with other values. (`model_copy` would keep what was worked out from the old ones.)"""
         return Prompt.model_validate(self.model_dump() | fields)
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, whole: Any) -> dict[str, Any]:
+        """Without `over` where there is none: prompts from before there was such a thing keep their hash."""
+        return {name: value for name, value in whole(self).items() if name != "over" or value is not None}
 
     @cached_property
     def sha256(self) -> str:
@@ -146,11 +157,18 @@ def read_prompt(folder: Path, name: str | None, columns: dict[str, str]) -> Prom
     """The prompt `prompts/<name>.yaml` of a corpus folder; the only one there, without a name.
 
     Args:
-        columns: what a release has, field → kind ("image", "label", "text", …).
+        columns: what the rows that it is asked about have, field → kind ("image", "label", "text", …).
 
     Raises:
         CorpusError: there is no such prompt, or it asks for what no row has.
     """
+    prompt = find_prompt(folder, name)
+    require_columns(folder, prompt, columns)
+    return prompt
+
+
+def find_prompt(folder: Path, name: str | None) -> Prompt:
+    """As `read_prompt`, before it is known what it is asked about."""
     found = prompts_in(folder)
     if name is None and len(found) == 1:
         name = next(iter(found))
@@ -158,8 +176,17 @@ def read_prompt(folder: Path, name: str | None, columns: dict[str, str]) -> Prom
         choices = ", ".join(found) or f"none; write one in {folder / 'prompts'}"
         asked = f"no prompt {name!r}." if name else "which prompt?"
         raise CorpusError(f"{folder.name}: {asked} There are: {choices}")
-    path = found[name]
-    prompt = parse_prompt(path)
+    return parse_prompt(found[name])
+
+
+def require_columns(folder: Path, prompt: Prompt, columns: dict[str, str]) -> None:
+    """Raises CorpusError where the prompt asks for what no row has."""
+    path = prompts_in(folder)[prompt.id]
+    if awaited := awaited_by(folder, prompt, columns):
+        raise CorpusError(
+            f"{path}: it asks about the answers to {', '.join(awaited)}, which no row of the newest release has yet. Run "
+            f"`mmdata annotate {folder} --prompt {awaited[0]}`, then `mmdata release {folder}`"
+        )
     pictures = [field for field, kind in columns.items() if kind == "image"]
     if prompt.image is not None and prompt.image not in pictures:
         raise CorpusError(
@@ -171,7 +198,17 @@ def read_prompt(folder: Path, name: str | None, columns: dict[str, str]) -> Prom
     for tag, rule in prompt.wanted.tags.items():
         if rule.field and columns.get(rule.field) != "label":
             raise CorpusError(f"{path}: wanted: tags: {tag}: {rule.field!r} is no label field")
-    return prompt
+
+
+def awaited_by(folder: Path, prompt: Prompt, columns: dict[str, str]) -> list[str]:
+    """The prompts whose answers it asks about and no release has yet."""
+    return [name for name in prompt.fields if name not in columns and name in prompts_in(folder)]
+
+
+def answered_now(folder: Path, answered: Collection[str], columns: dict[str, str]) -> list[str]:
+    """The prompts of a folder that have answers, and can be asked about these columns, or over a step's table."""
+    found = {name: parse_prompt(path) for name, path in prompts_in(folder).items() if name in answered}
+    return [name for name, one in found.items() if one.over is not None or not awaited_by(folder, one, columns)]
 
 
 def prompts_in(folder: Path) -> dict[str, Path]:

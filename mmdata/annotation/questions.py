@@ -29,7 +29,7 @@ class Question(NamedTuple):
 def key_of(prompt: Prompt, row: Row) -> tuple[bytes, Rendered]:
     """What the row asks."""
     rendered = prompt.render(row.values)
-    return prompt.key(rendered, row.pictures.get(prompt.image or "")), rendered
+    return prompt.key(rendered, row.pictures.get(prompt.image or "", ())), rendered
 
 
 def questions(
@@ -42,24 +42,25 @@ def questions(
     """
     head = json.dumps({"model": prompt.model, **prompt.parameters, **_format(prompt)}, ensure_ascii=False)[:-1]
     if prompt.image is None:
-        pairs: Iterator[tuple[Row, bytes | None]] = ((row, None) for row in rows)
+        pairs: Iterator[tuple[Row, list[bytes]]] = ((row, []) for row in rows)
     else:
         pairs = iter(release.pictures(prompt.image, rows))
-    for row, picture in pairs:
+    for row, pictures in pairs:
         key, rendered = key_of(prompt, row)
-        size = None
+        sizes: list[tuple[int, int]] = []
         try:
-            if picture is not None and (tokens_in is None or prompt.max_side is not None):
-                picture, size = smaller(picture, prompt.max_side)
-            kind = media_type(picture) if picture is not None else ""
+            if tokens_in is None or prompt.max_side is not None:
+                sent = [smaller(picture, prompt.max_side) for picture in pictures]
+                pictures, sizes = [picture for picture, _ in sent], [size for _, size in sent]
+            kinds = [media_type(picture) for picture in pictures]
         except (OSError, ValueError) as error:  # What Pillow says of damage that a header check let through.
             yield Question(key, row.id, b"", 0, f"the picture of {row.place} cannot be sent: {error}")
             continue
         tokens = tokens_in
         if tokens is None:
             tokens = text_tokens(rendered.system) + text_tokens(rendered.user) + 10
-            tokens += picture_tokens(prompt.model, *size) if size else 0
-        yield Question(key, row.id, _body(head, rendered, picture, kind), tokens)
+            tokens += sum(picture_tokens(prompt.model, *size) for size in sizes)
+        yield Question(key, row.id, _body(head, rendered, list(zip(pictures, kinds, strict=True))), tokens)
 
 
 def smaller(picture: bytes, max_side: int | None) -> tuple[bytes, tuple[int, int]]:
@@ -89,22 +90,19 @@ def _kind(picture: bytes) -> str:
     return next((name for magic, name in MAGIC.items() if picture.startswith(magic)), "")
 
 
-def _body(head: str, rendered: Rendered, picture: bytes | None, kind: str) -> bytes:
-    """JSON put together by hand: the picture is by far the most of it, and is copied once."""
+def _body(head: str, rendered: Rendered, pictures: list[tuple[bytes, str]]) -> bytes:
+    """JSON put together by hand: the pictures, each with its media type, are by far the most of it, and are copied once."""
     system = (
         json.dumps({"role": "system", "content": rendered.system}, ensure_ascii=False) + ", " if rendered.system else ""
     )
     text = json.dumps(rendered.user, ensure_ascii=False)
-    if picture is None:
+    if not pictures:
         return f'{head}, "messages": [{system}{{"role": "user", "content": {text}}}]}}'.encode()
-    return b"".join(
-        (
-            f'{head}, "messages": [{system}{{"role": "user", "content": [{{"type": "text", "text": {text}}}, '
-            f'{{"type": "image_url", "image_url": {{"url": "data:{kind};base64,'.encode(),
-            base64.b64encode(picture),
-            b'"}}]}]}',
-        )
-    )
+    parts = [f'{head}, "messages": [{system}{{"role": "user", "content": [{{"type": "text", "text": {text}}}'.encode()]
+    for picture, kind in pictures:
+        parts.append(f', {{"type": "image_url", "image_url": {{"url": "data:{kind};base64,'.encode())
+        parts += (base64.b64encode(picture), b'"}}')
+    return b"".join((*parts, b"]}]}"))
 
 
 def _format(prompt: Prompt) -> dict[str, Any]:

@@ -37,6 +37,11 @@ class Hits:
     def of(cls, judged: int, hits: Sequence[Hit], limit: int, could_not: str = "") -> "Hits":
         return cls(judged, len(hits), list(hits[:limit]), [could_not] if could_not else [])
 
+    def moved(self, rows: int) -> "Hits":
+        """The same, where so many other rows come before its own."""
+        moved = [hit._replace(number=hit.number + rows) if hit.number is not None else hit for hit in self.first]
+        return Hits(self.judged, self.found, moved, self.could_not)
+
 
 class Answers(NamedTuple):
     """What is left of a prompt's answers when all slices have been looked at."""

@@ -111,18 +111,16 @@ def fairly(faults: Sequence[Fault], limit: int) -> list[Fault]:
     return [faults[at] for at in sorted(itertools.islice(_turns(faults), limit))]
 
 
-def thumbnail(picture: bytes) -> str | None:
-    """A picture of any format that Pillow reads, small, as a data URI; None if it cannot be drawn."""
+def thumbnail(pictures: Sequence[bytes]) -> str | None:
+    """A row's pictures of any format that Pillow reads, small and side by side, as a data URI; None if one cannot be drawn."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Of odd metadata and of size: checks of their own say so.
-            with Image.open(io.BytesIO(picture)) as image:
-                image.draft("RGB", (2 * SIDE, 2 * SIDE))  # A JPEG is decoded small: four times as fast.
-                ImageOps.exif_transpose(image, in_place=True)
-                small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        small.thumbnail((SIDE, SIDE))
-        flat = Image.new("RGB", small.size, "white")
-        flat.paste(small, mask=small if small.mode == "RGBA" else None)
+        side = max(SIDE // max(1, len(pictures)), SIDE // 4)
+        drawn = [_small(picture, side) for picture in pictures]
+        flat = Image.new("RGB", (sum(one.width for one in drawn), max(one.height for one in drawn)), "white")
+        at = 0
+        for one in drawn:
+            flat.paste(one, (at, 0), mask=one if one.mode == "RGBA" else None)
+            at += one.width
         for quality in (60, 30, 5):
             out = io.BytesIO()
             flat.save(out, "WEBP", quality=quality)
@@ -131,6 +129,17 @@ def thumbnail(picture: bytes) -> str | None:
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         pass  # A finding without its picture says as much.
     return None
+
+
+def _small(picture: bytes, side: int) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Of odd metadata and of size: checks of their own say so.
+        with Image.open(io.BytesIO(picture)) as image:
+            image.draft("RGB", (2 * side, 2 * side))  # A JPEG is decoded small: four times as fast.
+            ImageOps.exif_transpose(image, in_place=True)
+            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    small.thumbnail((side, side))
+    return small
 
 
 def _turns(faults: Sequence[Fault]) -> Iterator[int]:
@@ -145,7 +154,13 @@ def _turns(faults: Sequence[Fault]) -> Iterator[int]:
 
 def _thumbnails(release: Release, faults: Sequence[Fault], progress: Progress) -> Thumbnails:
     """Pictures of the rows that have findings, the first PICTURED of them by claim."""
-    ids = list(dict.fromkeys(faults[at].row_id for at in _turns(faults) if faults[at].row_id))
+    ids = list(
+        dict.fromkeys(
+            faults[at].row_id
+            for at in _turns(faults)
+            if faults[at].row_id and faults[at].split in release.manifest.splits
+        )
+    )
     made = Thumbnails({}, [], len(ids))
     progress.stage("pictures of the report")
     # A damaged release is when a report is needed most: it then has the pictures that could be read.
@@ -156,11 +171,11 @@ def _thumbnails(release: Release, faults: Sequence[Fault], progress: Progress) -
 
 def _draw(release: Release, ids: Collection[str], made: Thumbnails, progress: Progress) -> None:
     """Add these rows' pictures to `made`, one of each picture."""
-    alike: dict[tuple[str, str], list[Row]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
     for row in _rows_of(release, ids):
         field = next((name for name in release.kinds if name in row.pictures and release.kinds[name] == "image"), None)
         if field:
-            alike.setdefault((field, row.pictures[field]), []).append(row)
+            alike.setdefault((field, tuple(row.pictures[field])), []).append(row)
     done = 0
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         for field in dict.fromkeys(field for field, _ in alike):
@@ -168,7 +183,8 @@ def _draw(release: Release, ids: Collection[str], made: Thumbnails, progress: Pr
             while some := list(itertools.islice(found, CHUNK)):
                 for (row, _), uri in zip(some, pool.map(thumbnail, (data for _, data in some)), strict=True):
                     if uri:
-                        made.rows.update({same.id: len(made.uris) for same in alike[field, row.pictures[field]]})
+                        together = alike[field, tuple(row.pictures[field])]
+                        made.rows.update({same.id: len(made.uris) for same in together})
                         made.uris.append(uri)
                 done += len(some)
                 progress.rows(done, len(alike), "")

@@ -136,7 +136,7 @@ def check_pictures(whole: Whole, progress: Progress) -> list[tuple[Check, Hits]]
                     hits.first.append(hit)
     for hits in found.values():
         if not fields:
-            hits.could_not.append("the release has no picture field (lists of pictures are not looked at)")
+            hits.could_not.append("the release has no picture field (pictures inside a struct are not looked at)")
     return [(check, found[check.name]) for check in PICTURE_CHECKS]
 
 
@@ -161,8 +161,10 @@ def _pictures(whole: Whole, fields: list[str]) -> Iterator[tuple[int, str, str, 
             first[split] = rows
             rows += count
         having = (row for row in whole.release.rows() if field in row.pictures)
-        for row, data in whole.release.pictures(field, having):
-            yield first[row.split] + row.number, field, row.pictures[field], data
+        for row, pictures in whole.release.pictures(field, having):
+            for n, (data, digest) in enumerate(zip(pictures, row.pictures[field], strict=True)):
+                name = f"{field}[{n}]" if len(pictures) > 1 else field
+                yield first[row.split] + row.number, name, digest, data
 
 
 def _measure(task: tuple[int, str, str, bytes]) -> Look:

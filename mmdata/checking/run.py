@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ..annotation.prompt import Prompt, prompts_in, read_prompt
+import polars as pl
+
+from ..annotation.asked import rows_for
+from ..annotation.prompt import Prompt, awaited_by, find_prompt, prompts_in, require_columns
 from ..annotation.store import Store
 from ..corpus import Corpus
 from ..labels import LabelMap
@@ -43,22 +46,31 @@ def report_of(
     said: list[Said] = []
     notes = list(could_not)
     labels = corpus.label_maps(release.classes)
+    places = [whole.rows]
     for asked in prompts if prompts is not None else prompts_in(corpus.folder):
-        prompt = asked if isinstance(asked, Prompt) else read_prompt(corpus.folder, asked, release.kinds)
+        prompt = asked if isinstance(asked, Prompt) else find_prompt(corpus.folder, asked)
         name = prompt.id
-        if prompts is None and (store is None or name not in store.prompts()):
-            notes.append(f"prompt {name}: it has no answers yet")
-            counts[name] = {"missing": len(whole.rows)}
+        awaited = prompt.over is None and awaited_by(corpus.folder, prompt, release.kinds)
+        if prompts is None and (store is None or name not in store.prompts() or awaited):
+            awaits = f"the release has no answers to {', '.join(awaited)}, which it asks about" if awaited else ""
+            notes.append(f"prompt {name}: {awaits or 'it has no answers yet'}")
+            counts[name] = {"missing": len(whole.rows)} if prompt.over is None else {}
             continue
+        rows = rows_for(corpus, prompt, release)
+        if not isinstance(asked, Prompt):
+            require_columns(corpus.folder, prompt, rows.kinds)
+        before = 0
+        if rows is not release:
+            before = sum(map(len, places))
+            places.append(Whole(corpus, rows, limit).rows)
+        mine = places[-1] if before else whole.rows
         progress.stage(f"checking answers to {name}")
         states: Counter[str] = Counter()
         parts = _counted(
-            answers_of(release, prompt, store, labels, corpus, limit), states, said, progress, len(whole.rows)
+            answers_of(rows, prompt, store, labels, corpus, limit), states, [] if before else said, progress, len(mine)
         )
-        runs += [
-            (check, name, hits)
-            for check, hits in check_texts(parts, limit, lambda n: whole.rows["id"][n], store).items()
-        ]
+        texts = check_texts(parts, limit, mine["id"].__getitem__, store)
+        runs += [(check, name, hits.moved(before)) for check, hits in texts.items()]
         counts[name] = dict(states)
     runs.append((DISAGREEMENT, "", disagreement(said, limit)))
     if pictures:
@@ -68,7 +80,7 @@ def report_of(
         runs += [(check, "", Hits(could_not=["pictures were left out, as asked"])) for check in PICTURE_CHECKS]
     if prompts is None and not prompts_in(corpus.folder):
         notes.append(f"there is no prompt in {corpus.name}/prompts")
-    return _report(whole, runs, notes, counts)
+    return _report(whole, pl.concat(places), runs, notes, counts)
 
 
 def check_texts(
@@ -136,8 +148,9 @@ def _could_not(notes: dict[str, list[str]]) -> list[str]:
 
 
 def _report(
-    whole: Whole, runs: list[tuple[Check, str, Hits]], notes: list[str], counts: dict[str, dict[str, int]]
-) -> Report:
+    whole: Whole, places: pl.DataFrame, runs: list[tuple[Check, str, Hits]], notes: list[str],
+    counts: dict[str, dict[str, int]],
+) -> Report:  # fmt: skip
     checks, faults = [], []
     for check in CHECKS:
         mine = [(prompt, hits) for one, prompt, hits in runs if one == check]
@@ -152,7 +165,7 @@ def _report(
             )
         )  # fmt: skip
         first = [(prompt, hit) for prompt, hits in mine for hit in hits.first][: whole.limit]
-        rows = whole.rows[[hit.number or 0 for _, hit in first]] if len(whole.rows) and first else None
+        rows = places[[hit.number or 0 for _, hit in first]] if len(places) and first else None
         for n, (prompt, hit) in enumerate(first):
             row = rows.row(n, named=True) if rows is not None and hit.number is not None else None
             faults.append(

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..annotation.asked import asked_about
 from ..annotation.batching import MOST_BYTES, MOST_REQUESTS, collect, submit
 from ..annotation.client import client_for, run
 from ..annotation.limits import Limits
 from ..annotation.money import BATCH_FACTOR, Price, Purse, price_of
-from ..annotation.prompt import Prompt, read_prompt
+from ..annotation.prompt import Prompt
 from ..annotation.questions import Question
 from ..annotation.store import STATUSES, Store, writing
 from ..annotation.todo import Comparison, Todo, compare, pending, states
@@ -22,7 +23,6 @@ from ..corpus import Corpus
 from ..errors import AnnotationError
 from ..progress import Progress, Silent
 from ..reading import Release
-from ..releases import Releases, require_pictures
 
 MEASURED = 24
 """Rows whose pictures are looked at for an estimate."""
@@ -99,7 +99,7 @@ def annotate(
     batch_mb: float = MOST_BYTES / 1e6,
     progress: Progress | None = None,
 ) -> Annotation:
-    """Ask the prompt's model about each row of the newest release whose question has no answer yet.
+    """Ask the prompt's model about each row of the newest release, or of a step's table, whose question has no answer yet.
 
     Every answer is on the disk before the next question is sent in its place: after a crash, the same
     command goes on, and repeats at most what was on its way. The key comes from OPENAI_API_KEY.
@@ -134,12 +134,7 @@ def annotate(
             f"retry: {', '.join(sorted(wrong))}: no such status. There are: {', '.join(STATUSES[1:-1])}"
         )
     corpus, progress = Corpus(folder), progress or Silent()
-    manifest = Releases(corpus).newest()
-    if manifest is None:
-        raise AnnotationError(f"{corpus.name} has no release to annotate yet: run `mmdata build` first")
-    require_pictures(manifest)
-    release = Release(corpus.folder, manifest)
-    asked = read_prompt(corpus.folder, prompt, release.kinds)
+    asked, release = asked_about(corpus, prompt)
     if max_side is not None:
         asked = asked.changed(max_side=max_side)
     price = price_of(asked.model, corpus.folder) if budget is not None else None
@@ -148,7 +143,7 @@ def annotate(
             f"the price of {asked.model} is not known, so --budget cannot be kept. Write it into "
             f"{corpus.folder / 'prices.yaml'}: `{asked.model}: {{input: 0.15, output: 0.60}}` (US dollars a million tokens)"
         )
-    done = Annotation(corpus.name, manifest.version, asked.id, asked.model)
+    done = Annotation(corpus.name, release.manifest.version, asked.id, asked.model)
     with writing(corpus.folder) as store, TemporaryDirectory(prefix="mmdata-") as scratch:
         if not estimate:
             store.keep_prompt(asked.sha256, asked.id, asked.model_dump_json())

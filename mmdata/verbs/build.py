@@ -3,11 +3,12 @@
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from .. import pool
 from ..cache import Cache
@@ -18,9 +19,10 @@ from ..findings import Finding
 from ..images import Decode
 from ..listing import Listing
 from ..manifest import Manifest
+from ..options import config_of
 from ..progress import Progress, Silent
 from ..releases import Bump, Releases, explained
-from ..sources import open_source
+from ..sources import Source, open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def build(
     bump: Bump = "minor",
     decode: Decode = "full",
     config: str | None = None,
+    options: Mapping[str, Any] | None = None,
     workers: int | None = None,
     sample: bool = False,
     progress: Progress | None = None,
@@ -66,6 +69,7 @@ def build(
         decode: "full" decodes every picture; "header" reads only its header, which is
             faster and misses damage behind it.
         config: one of the configs that the corpus's builder has; the first of them without it.
+        options: of the config, set to something else than it has.
         workers: processes; by default one a core.
         sample: write sample/ (what a fresh clone loads) out of the corpus's own tiny/ instead.
         progress: where to show how far it is.
@@ -89,15 +93,8 @@ def build(
         if not sample:
             raise BuildError(f"{corpus.name}: which source? Give a folder, a .zip or a URL with --source")
         source = corpus.folder / "tiny"
-    if not str(source).strip():
-        raise BuildError(f"{corpus.name}: the source is empty text; give a folder, a .zip or a URL with --source")
-    config = _config(corpus, config)
-    opened, releases = open_source(source), Releases(corpus)
-    if "://" not in opened.url and corpus.folder.resolve().is_relative_to(Path(opened.url).resolve()):
-        raise BuildError(
-            f"{corpus.name}: the source {opened.url} holds the corpus folder itself, releases and all; give the folder of raw "
-            "files"
-        )
+    chosen = config_of(corpus, config, options or {})
+    opened, releases = open_raw(corpus, source), Releases(corpus)
     with (
         explained(corpus.folder),
         releases.writing() as work,
@@ -107,12 +104,15 @@ def build(
             database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
             progress.stage("listing")
             listing = Listing.of(opened, database)
+            one = Engine(corpus, opened, work, cache, decode, chosen, workers or pool.cores(), progress)
+            made = one.prepare(listing)
             known = [
                 opened.url,
                 listing.digest(),
                 corpus.code_digest(),
                 decode,
-                config or "",
+                repr(chosen),
+                *(step.note.sha256 for step in made),
                 *(f.message for f in listing.findings),
             ]
             key = sha256("\0".join([*known, *(f"{k} {v}" for k, v in libraries().items())]).encode()).hexdigest()
@@ -122,7 +122,6 @@ def build(
                 unchanged = newest.model_copy(update={"findings": last.findings})
                 return Build(unchanged, corpus.folder, False, 0, time.monotonic() - began)
             pool.warm_up()
-            one = Engine(corpus, opened, work, cache, decode, config, workers or pool.cores(), progress)
             manifest = one.run(listing, releases.next_version(bump))
         if sample:
             _replace_sample(corpus, work, manifest)
@@ -137,12 +136,17 @@ def build(
         return Build(manifest, corpus.folder, created, one.decoded, time.monotonic() - began)
 
 
-def _config(corpus: Corpus, wanted: str | None) -> str | None:
-    """The name of the builder's config, its default without one; None where it has none."""
-    names = [config.name for config in corpus.builder.BUILDER_CONFIGS]
-    if wanted is not None and wanted not in names:
-        raise BuildError(f"{corpus.name} has no config {wanted!r}. It has: {', '.join(names) or 'none'}")
-    return wanted or corpus.builder.DEFAULT_CONFIG_NAME or next(iter(names), None)
+def open_raw(corpus: Corpus, source: str | Path) -> Source:
+    """The source of a corpus. Raises MmdataError where it cannot be opened, or cannot be one."""
+    if not str(source).strip():
+        raise BuildError(f"{corpus.name}: the source is empty text; give a folder, a .zip or a URL with --source")
+    opened = open_source(source)
+    if "://" not in opened.url and corpus.folder.resolve().is_relative_to(Path(opened.url).resolve()):
+        raise BuildError(
+            f"{corpus.name}: the source {opened.url} holds the corpus folder itself, releases and all; give the folder of raw "
+            "files"
+        )
+    return opened
 
 
 def _replace_sample(corpus: Corpus, work: Path, manifest: Manifest) -> None:

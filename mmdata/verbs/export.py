@@ -57,7 +57,7 @@ def export(
         pictures: write the pictures too.
 
     Raises:
-        CorpusError: no such format, or it fails.
+        CorpusError: no such format, or it fails, or writes nothing.
         ReleaseError: no such release, a damaged one, or `into` holds something.
     """
     corpus = Corpus(folder)
@@ -90,6 +90,11 @@ def export(
             except Exception as error:
                 raise corpus.blame(error, f"exporting {format}", "exports") from error
             files, size = _written(work)
+            if not files:
+                raise CorpusError(
+                    f"{corpus.name}: the format {format} wrote nothing: no row of {manifest.version} is for it. What it "
+                    f"takes is said in {corpus.folder / 'exports.py'}. Give another --version, or make one that has it"
+                )
             if out.is_dir():
                 out.rmdir()
             os.rename(work, out)  # All of it, or nothing.
@@ -101,7 +106,9 @@ def export(
 def rows_of(release: Release, pictures: bool) -> Iterator[dict[str, Any]]:
     """Every row in order: its split, labels as class names, a picture as {"path"}, or {"path", "bytes"}."""
     images = [name for name, kind in release.kinds.items() if kind == "image"]
-    columns = [name if pictures or name not in images else f"{name}.path" for name in release.kinds]
+    lists = {feature["name"] for feature in release.manifest.features if "list" in feature}
+    paths = {name: f"{name}.list.element.path" if name in lists else f"{name}.path" for name in images}
+    columns = [name if pictures else paths.get(name, name) for name in release.kinds]
     with blaming_damage(release.folder, release.manifest):
         for shard in release.manifest.files:
             with pq.ParquetFile(release.folder / shard.path, pre_buffer=False) as file:

@@ -10,8 +10,9 @@ from typing import Literal
 
 import polars as pl
 
+from ..annotation.asked import asked_about
 from ..annotation.joined import annotations, as_asked
-from ..annotation.prompt import Prompt, prompts_in, read_prompt
+from ..annotation.prompt import Prompt, answered_now, prompts_in
 from ..annotation.store import Answer, Store, reading, writing
 from ..checking.run import report_of
 from ..checking.texts import TEXT_CHECKS
@@ -91,18 +92,18 @@ def fix(
     wording = Wording(terms if "terms" in parts else Terms(keep=terms.keep), str(corpus.folder / "terms.yaml"))
     with ExitStack() as stack:
         store = stack.enter_context(writing(corpus.folder) if apply or rewrite else reading(corpus.folder))
-        for asked in _chosen(corpus, release, store, prompt):
+        for asked, rows in _chosen(corpus, release, store, prompt):
             assert store
             done.prompts.append(asked.id)
-            tags = label_tags(asked, corpus.label_maps(release.classes))
+            tags = label_tags(asked, corpus.label_maps(rows.classes))
             rules = Rules(asked, wording, tags if "labels" in parts else [])
             rewriting = None
             if rewrite:
                 _scripts(asked)
                 # All tags, whatever rules are used: a label is no sentence.
-                rewriting = Rewriting(rewrite, asked, tags, wording, terms, store, release, corpus.folder)
-            flagged = _flagged(corpus, release, store, asked.id, reannotate, progress) if reannotate else set()
-            edits = _edits(rules, rewriting, release, store, on_contradiction, flagged, done, progress)
+                rewriting = Rewriting(rewrite, asked, tags, wording, terms, store, rows, corpus.folder)
+            flagged = _flagged(corpus, release, rows, store, asked, reannotate, progress) if reannotate else set()
+            edits = _edits(rules, rewriting, rows, store, on_contradiction, flagged, done, progress)
             kept_as = as_asked(asked, store)
             while batch := list(islice(edits, BATCH)):
                 done.edits += batch[: max(0, show - len(done.edits))]
@@ -133,10 +134,10 @@ def suggest(folder: str | Path, prompt: str | None = None, *, progress: Progress
     path = corpus.folder / "terms.yaml"
     wording, found = Wording(terms, str(path)), Counter[str]()
     with reading(corpus.folder) as store:
-        for asked in _chosen(corpus, release, store, prompt):
+        for asked, rows in _chosen(corpus, release, store, prompt):
             assert store
             scripts = _scripts(asked)
-            held = _held(release, asked, store, [])
+            held = _held(rows, asked, store, [])
             for start in range(0, len(held), SLICE):
                 progress.rows(start, len(held), asked.id)
                 texts = held["value"].slice(start, SLICE)
@@ -158,7 +159,7 @@ def set_answer(folder: str | Path, prompt: str, row_id: str, text: str) -> None:
     """
     corpus = Corpus(folder)
     release = _newest(corpus)
-    asked = read_prompt(corpus.folder, prompt, release.kinds)
+    asked, release = asked_about(corpus, prompt, release)
     if why := misfit(asked, text):
         raise AnnotationError(f"row {row_id}: the text does not fit {asked.response}: {why}")
     with writing(corpus.folder) as store:
@@ -183,11 +184,12 @@ def _newest(corpus: Corpus) -> Release:
     return Release(corpus.folder, manifest)
 
 
-def _chosen(corpus: Corpus, release: Release, store: Store | None, name: str | None) -> list[Prompt]:
+def _chosen(corpus: Corpus, release: Release, store: Store | None, name: str | None) -> list[tuple[Prompt, Release]]:
+    """The prompts to be fixed, each with the rows that it is asked about."""
     answered = store.prompts() if store else []
-    names = [name] if name is not None else [found for found in prompts_in(corpus.folder) if found in answered]
-    chosen = [read_prompt(corpus.folder, found, release.kinds) for found in names]
-    if not chosen or any(asked.id not in answered for asked in chosen):
+    names = [name] if name is not None else answered_now(corpus.folder, answered, release.kinds)
+    chosen = [asked_about(corpus, found, release) for found in names]
+    if not chosen or any(asked.id not in answered for asked, _ in chosen):
         raise AnnotationError(
             f"{corpus.name}: no answers{f' to {name}' if name else ''} to fix. Prompts with answers: "
             f"{', '.join(found for found in prompts_in(corpus.folder) if found in answered) or 'none'}. "
@@ -274,13 +276,14 @@ def _edits(
 
 
 def _flagged(
-    corpus: Corpus, release: Release, store: Store, prompt: str, checks: Collection[str], progress: Progress
-) -> set[bytes]:
+    corpus: Corpus, release: Release, rows: Release, store: Store, asked: Prompt, checks: Collection[str],
+    progress: Progress,
+) -> set[bytes]:  # fmt: skip
     """Keys of the answers in which one of the checks finds a fault."""
-    rows = sum(release.manifest.splits.values())
-    report = report_of(corpus, release, store, [prompt], False, rows, progress)
+    most = sum(rows.manifest.splits.values())
+    report = report_of(corpus, release, store, [asked.id], False, most, progress)
     rows_flagged = {fault.row_id for fault in report.faults if fault.check in checks and fault.row_id}
-    found = annotations(release, read_prompt(corpus.folder, prompt, release.kinds), store)
+    found = annotations(rows, asked, store)
     return set(found.filter(pl.col("id").is_in(rows_flagged))["key"])
 
 

@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ..annotation.columns import Column, column_of
-from ..annotation.prompt import Prompt, prompts_in, read_prompt
+from ..annotation.prompt import Prompt, answered_now, find_prompt, prompts_in, read_prompt
 from ..annotation.store import Store, reading
 from ..corpus import Corpus
 from ..engine import name_shards, require_room
@@ -123,10 +123,15 @@ def as_screen(done: Build) -> RenderableType:
         makers = ", ".join(f"{n:,} by {by}" for by, n in note.made_by.items())
         lines.append(
             Text(
-                f"{note.column}: {note.rows:,} of {rows:,} rows have an answer of {note.model} ({makers}), ${note.cost:.2f}"
+                f"{note.column}: {note.rows:,} of {rows:,} rows have an answer of {note.model} ({makers}){_paid(note.cost)}"
             )
         )
     return Group(*lines)
+
+
+def _paid(cost: float) -> str:
+    """Of answers whose price was not known nothing is said: their cost is noted as none."""
+    return "" if not cost else f", ${cost:,.2f}" if cost >= 0.01 else f", ${cost:.4f}"
 
 
 def _chosen(
@@ -135,7 +140,14 @@ def _chosen(
     """The prompts whose answers become columns, by name."""
     there = prompts_in(corpus.folder)
     answered = store.prompts() if store else []
-    names = sorted(set(wanted)) if wanted is not None else [name for name in there if name in answered]
+    names = sorted(set(wanted)) if wanted is not None else answered_now(corpus.folder, answered, old.kinds)
+    asked = [find_prompt(corpus.folder, name) for name in names]
+    names = [one.id for one in asked if one.over is None or wanted is not None]
+    if over := [one for one in asked if one.over is not None and wanted is not None]:
+        raise CorpusError(
+            f"{there[over[0].id]}: it is asked over the step {over[0].over}, so its answers are no column: the next "
+            "`mmdata build` takes them"
+        )
     if store is None or not names:
         raise ReleaseError(
             f"{corpus.name}: no answers to release. Prompts: {', '.join(there) or 'none'}; with answers: "

@@ -1,0 +1,48 @@
+"""Which rows a prompt is asked about: those of the newest release, or of a generation step's table."""
+
+from ..corpus import Corpus
+from ..errors import AnnotationError
+from ..reading import Release
+from ..releases import Releases, require_pictures
+from ..steps.current import FOLDER, current
+from .prompt import Prompt, find_prompt, require_columns
+
+
+def asked_about(corpus: Corpus, name: str | None, release: Release | None = None) -> tuple[Prompt, Release]:
+    """A prompt of the corpus, and the rows that it is asked about.
+
+    Args:
+        name: of its file; may be left out where there is one.
+        release: the newest one, if the caller has it.
+
+    Raises:
+        AnnotationError: no release, or no table, to ask about yet.
+        CorpusError: no such prompt, or it asks for what no row has.
+    """
+    if release is None and not (corpus.folder / FOLDER).is_dir():  # Then nothing can be asked, whichever the prompt.
+        release = _newest(corpus)
+    prompt = find_prompt(corpus.folder, name)
+    rows = rows_for(corpus, prompt, release)
+    require_columns(corpus.folder, prompt, rows.kinds)
+    return prompt, rows
+
+
+def rows_for(corpus: Corpus, prompt: Prompt, release: Release | None = None) -> Release:
+    """The rows that a prompt is asked about. Arguments and errors as of `asked_about`."""
+    if prompt.over is not None:
+        table = current(corpus.folder, prompt.over)
+        if table is None:
+            raise AnnotationError(
+                f"{corpus.name}: the prompt {prompt.id} is asked over the step {prompt.over}, which has not run yet: run "
+                f"`mmdata build {corpus.folder} --source … --steps {prompt.over}` first"
+            )
+        return table
+    return release or _newest(corpus)
+
+
+def _newest(corpus: Corpus) -> Release:
+    manifest = Releases(corpus).newest()
+    if manifest is None:
+        raise AnnotationError(f"{corpus.name} has no release to annotate yet: run `mmdata build` first")
+    require_pictures(manifest)
+    return Release(corpus.folder, manifest)

@@ -1,0 +1,192 @@
+"""A builder's steps one after another: what has not changed is taken as it is, the rest is made anew."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CorpusError, MmdataError
+from ..findings import Finding
+from ..manifest import Annotated, StepNote
+from ..options import Config
+from ..progress import Progress
+from ..rows import RowMaker
+from .answers import answers_of, asked_over
+from .current import Current, read_current, write_current
+from .declared import LISTING, Step
+from .parts import Parts
+from .table import Table, write_table
+
+if TYPE_CHECKING:
+    from ..builder import CorpusBuilder
+    from ..cache import Cache
+    from ..listing import Listing
+
+KEPT = 2
+"""Tables of each step: somebody may still be reading, or asking about, the one before."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step after its run."""
+
+    step: Step
+    table: Table[Any]
+    note: StepNote
+    findings: list[Finding]
+    """Its own, and of the answers that it was given."""
+    again: bool
+    """False: nothing that it is given has changed, so its table is the earlier one."""
+    seconds: float
+
+
+@dataclass
+class Steps:
+    """One run of a builder's steps.
+
+    Args:
+        work: an empty folder on the same disk as `folder`.
+        folder: where tables are kept.
+    """
+
+    builder: "CorpusBuilder"
+    listing: "Listing"
+    folder: Path
+    work: Path
+    cache: "Cache"
+    workers: int
+    config: Config
+    """That made the builder."""
+    progress: Progress
+
+    def run(self, wanted: Collection[str] | None = None) -> list[Done]:
+        """Run them all, or those that the wanted ones hang on.
+
+        Raises:
+            CorpusError: a step's signature or code is wrong.
+            BuildError: answers are wanting.
+        """
+        steps = steps_of(self.builder)
+        if wanted is not None:
+            steps = _leading_to(steps, wanted)
+        self.folder.mkdir(exist_ok=True)
+        done: dict[str, Done] = {}
+        current = read_current(self.folder)
+        for one in steps:
+            done[one.name] = self._run(one, done)
+            current.tables[one.name] = done[one.name].table.folder.name
+            write_current(self.folder, current, self.work)
+        if wanted is None:
+            self._drop_old({one.name for one in steps}, current)
+        return list(done.values())
+
+    def _run(self, one: Step, done: dict[str, Done]) -> Done:
+        began = time.monotonic()
+        self.progress.stage(f"step {one.name}")
+        given: dict[str, Any] = {}
+        used = [one.code]
+        findings: list[Finding] = []
+        asked: list[Annotated] = []
+        for name in one.given:
+            if name == LISTING:
+                given[name] = self.listing.limited(one.reads)
+                used.append(given[name].digest())
+            elif name in done:
+                given[name] = done[name].table
+                used.append(done[name].table.sha256)
+            else:
+                prompt = asked_over(self.builder.corpus, name)
+                if prompt.over not in done:
+                    raise CorpusError(
+                        f"step {one.name}: its parameter {name} is a prompt over {prompt.over!r}, which is no earlier step. "
+                        f"Those before it: {', '.join(done) or 'none'}"
+                    )
+                told = answers_of(self.builder.corpus, prompt, done[prompt.over].table, one.name, self.work)
+                given[name] = told.answers
+                used.append(told.sha256)
+                findings += told.findings
+                asked += told.note
+        options = self._options(one)
+        used += [f"{name}={value!r}" for name, value in options.items()]
+        if one.each is not None:
+            if one.each not in done:
+                raise CorpusError(
+                    f"step {one.name}: each={one.each!r} is no earlier step. Those before it: {', '.join(done) or 'none'}"
+                )
+            rest = sha256("\0".join(used).encode()).digest()
+            used.append(done[one.each].table.sha256)
+        key = sha256("\0".join(used).encode()).hexdigest()
+        kept = self.folder / f"{one.name}-{key[:16]}"
+        again = not (kept / "manifest.json").is_file()
+        if again:
+            if one.each is None:
+                made = self._guarded(one, lambda: one.function(**given, **options))
+            else:
+                parts = Parts(self.cache, one, rest, given, options, self.config, self.builder, self.work, self.workers)
+                made = parts.run(done[one.each].table, self.progress)
+            maker = RowMaker(self.builder, self.builder.corpus, "full")
+            fresh = self.work / f"{one.name}.table"
+            write_table(fresh, self.builder.corpus, one.name, one.makes, made, maker, key)
+            shutil.rmtree(kept, ignore_errors=True)  # What a full disk, or a person, left of it.
+            os.rename(fresh, kept)
+        else:
+            os.utime(kept)  # The newest ones are kept.
+        table: Table[Any] = Table(kept, one.makes)
+        note = StepNote(name=one.name, rows=len(table), sha256=table.sha256, asked=asked)
+        return Done(one, table, note, [*table.findings, *findings], again, time.monotonic() - began)
+
+    def _options(self, one: Step) -> dict[str, Any]:
+        config = self.builder.config
+        if absent := [name for name in one.options if not hasattr(config, name)]:
+            raise CorpusError(
+                f"step {one.name}: the config has no option {absent[0]!r}. Add it to {type(config).__name__}, "
+                "the class of BUILDER_CONFIGS"
+            )
+        return {name: getattr(config, name) for name in one.options}
+
+    def _guarded(self, one: Step, function: Callable[[], Iterator[Any]]) -> Iterator[Any]:
+        try:
+            yield from function()
+        except MmdataError:
+            raise
+        except Exception as error:
+            module = one.function.__module__.rpartition(".")[2]
+            raise self.builder.corpus.blame(error, f"running step {one.name}", module) from error
+
+    def _drop_old(self, names: set[str], current: Current) -> None:
+        for name in names:
+            found = sorted(self.folder.glob(f"{name}-{'?' * 16}"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for old in found[KEPT:]:
+                if old.name != current.tables.get(name):
+                    shutil.rmtree(old, ignore_errors=True)
+
+
+def steps_of(builder: "CorpusBuilder") -> list[Step]:
+    """The steps of a builder in order. Raises CorpusError where it lists something else, or one name twice."""
+    steps = list(builder.steps)
+    for one in steps:
+        if not isinstance(one, Step):
+            raise CorpusError(f"{type(builder).__name__}.steps: {one!r} is no step; declare it with @step(...)")
+    names = [one.name for one in steps]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise CorpusError(f"{type(builder).__name__}.steps: two steps are named {', '.join(sorted(twice))}")
+    return steps
+
+
+def _leading_to(steps: list[Step], wanted: Collection[str]) -> list[Step]:
+    """The wanted steps, by name or number from 1, and all that they hang on."""
+    names = [one.name for one in steps]
+    chosen: set[str] = set()
+    for name in wanted:
+        if name.isdecimal() and 1 <= int(name) <= len(names):
+            name = names[int(name) - 1]
+        if name not in names:
+            there = ", ".join(f"{n} {one}" for n, one in enumerate(names, 1)) or "none: its rows are made without steps"
+            raise CorpusError(f"there is no step {name!r}. There are: {there}")
+        chosen.add(name)
+    last = max(names.index(name) for name in chosen)
+    return steps[: last + 1]

@@ -1,0 +1,114 @@
+"""`mmdata build --steps`: run the generation steps of a corpus, and make no release."""
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .. import pool
+from ..cache import Cache
+from ..corpus import Corpus
+from ..engine import Engine
+from ..errors import BuildError
+from ..listing import Listing
+from ..options import config_of
+from ..progress import Progress, Silent
+from ..releases import Releases, explained
+from .build import open_raw
+
+if TYPE_CHECKING:
+    from ..findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """What one step did."""
+
+    name: str
+    rows: int
+    """Of its table."""
+    again: bool
+    """False: nothing that it is given had changed."""
+    seconds: float
+    table: Path
+    """Its folder: rows.parquet, and a manifest."""
+    findings: "list[Finding]"
+
+
+def run_steps(
+    folder: str | Path,
+    source: str | Path,
+    wanted: Sequence[str] = (),
+    *,
+    config: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[StepRun]:
+    """Run the steps that a corpus's builder makes its rows by, up to those wanted. No release is made.
+
+    Args:
+        folder: the corpus folder.
+        source: as of `mmdata.build`.
+        wanted: names, or numbers from 1; all without any.
+        config, options, workers, progress: as of `mmdata.build`.
+
+    Raises:
+        MmdataError: with a message that says what to do.
+    """
+    corpus, progress = Corpus(folder), progress or Silent()
+    chosen = config_of(corpus, config, options or {})
+    opened, releases = open_raw(corpus, source), Releases(corpus)
+    with (
+        explained(corpus.folder),
+        releases.writing() as work,
+        closing(Cache(corpus.folder / ".cache.sqlite")) as cache,
+        closing(sqlite3.connect(work / "listing.sqlite")) as database,
+    ):
+        progress.stage("listing")
+        listing = Listing.of(opened, database)
+        one = Engine(corpus, opened, work, cache, "full", chosen, workers or pool.cores(), progress)
+        if not one.builder.steps:
+            raise BuildError(f"{corpus.name} makes its rows without steps; run `mmdata build` without --steps")
+        done = one.prepare(listing, list(wanted) or None)
+        return [StepRun(d.step.name, len(d.table), d.again, d.seconds, d.table.folder, d.findings) for d in done]
+
+
+def as_screen(done: Sequence[StepRun]) -> RenderableType:
+    """The steps, a line each, and what they noticed."""
+    table = Table("", "step", "rows", "", "", box=None, pad_edge=False, header_style="dim")
+    table.columns[2].justify = "right"
+    for number, one in enumerate(done, 1):
+        how = f"{one.seconds:.1f} s" if one.again else "unchanged"
+        table.add_row(str(number), one.name, f"{one.rows:,}", how, str(one.table))
+    lines = [
+        Text.assemble((f"{f.level}: {f.check}: ", "red" if f.level == "error" else "yellow"), f.message)
+        for one in done
+        for f in one.findings
+    ]
+    return Group(table, *lines)
+
+
+def as_json(done: Sequence[StepRun]) -> str:
+    """The same for a program."""
+    return json.dumps(
+        [
+            {
+                "step": one.name,
+                "rows": one.rows,
+                "again": one.again,
+                "seconds": round(one.seconds, 2),
+                "table": str(one.table),
+                "findings": [f.model_dump() for f in one.findings],
+            }
+            for one in done
+        ],
+        ensure_ascii=False,
+    )
