@@ -63,7 +63,7 @@ class LabelMap:
             field=self.name,
             value=value,
             reason=f"{self.name} {value!r} is not in labels.yaml. Known: {', '.join(self.names)}."
-            f"{hint} Add it there as an alias, or remove the file.",
+            f"{hint} Add it there as an alias, or correct it in the source.",
         )
 
 

@@ -25,6 +25,7 @@ def as_json(build: Build) -> str:
             "created": build.created,
             "splits": m.splits,
             "classes": m.counts,
+            "steps": [step.model_dump(exclude={"asked"}) for step in m.steps],
             "rejected": m.rejected,
             "findings": [f.model_dump() for f in build.findings],
             "bytes": sum(f.bytes for f in m.files),
@@ -49,6 +50,8 @@ def as_screen(build: Build) -> RenderableType:
             "bold",
         )
     ]
+    if m.steps:
+        parts.append(Text("steps: " + ", ".join(f"{step.name} {step.rows:,}" for step in m.steps)))
     parts += [_classes(name, counts, list(m.splits)) for name, counts in m.counts.items()]
     if m.rejected:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in m.rejected.items())

@@ -26,7 +26,7 @@ class Fault:
     """What goes wrong with one request.
 
     `cut`, `stall`, `short` and `unlengthed` give the first `part` of what was asked for; `long` says a length that is
-    a tenth too large; `swap` changes the file at this moment, for good.
+    a tenth too large and knows no Range; `swap` changes the file at this moment, for good.
     """
 
     how: Literal[
@@ -134,7 +134,7 @@ class Door(BaseHTTPRequestHandler):
     def wanted(self, content: bytes, headers: dict[str, str], how: str) -> int | None:
         """First byte of a Range that is to be honoured."""
         found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        if not found or how == "deaf":
+        if not found or how in {"deaf", "long"}:
             return None
         condition = self.headers.get("If-Range")
         if (

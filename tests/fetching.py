@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import random
 import zipfile
 from collections.abc import Iterator
@@ -55,6 +56,13 @@ def listing(corpus: Path, site: Site, *names: str, **of_all: object) -> None:
 def faults(done: Fetched) -> dict[str, str]:
     """Name → kind of failure."""
     return {failure.name: failure.kind for failure in done.failures}
+
+
+def listed_in(corpus: Path) -> list[str]:
+    """Names, else places, of failures.jsonl."""
+    path = corpus / "source/failures.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [line["name"] or line["place"] for line in map(json.loads, lines)]
 
 
 def bring(corpus, site, *of_a: Fault, content: bytes = DATA, **entry):

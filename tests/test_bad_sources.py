@@ -44,9 +44,13 @@ def test_folders_in_nfd_are_read_as_nfc(skin, tmp_path):
 def test_folders_garbled_from_cp949_are_read_and_reported(skin, tmp_path, garble):
     root = tmp_path / "윈도"
     put(root, f"Training/images/{garble('TS_건선_정면')}/1.png", encoded(photo(1)))
+    for name in ("가", "나"):
+        put(root, f"notes/{garble(name)}.txt", b"x")
     build = mmdata.build(skin, root)
     assert ids(skin) == {"train/건선/정면/1"}
-    assert "a CP949 name, read as Training/images/TS_건선_정면" in said(build, "garbled name")
+    folder, names = said(build, "garbled name").splitlines()
+    assert folder.endswith(": a CP949 name, read as Training/images/TS_건선_정면")
+    assert re.search(r"^notes/[^/]+ \(and 1 more\): a CP949 name, read as notes/[가나]\.txt$", names)
 
 
 def test_an_unknown_class_is_refused_with_the_known_ones(skin, source):

@@ -112,6 +112,8 @@ def test_what_is_broken_or_unknown_is_refused_with_its_file_and_line(folder, tmp
     why = {row["id"]: row for row in lines_in(folder / "data/1.0.0/rejected.jsonl")}
     assert "'Gothic' is not in labels.yaml" in why["identity_2"]["reason"]
     assert "Did you mean 'High'?" in why["identity_3"]["reason"]
+    assert why["identity_3"]["place"] == "records.jsonl:5"
+    assert why["identity_5"]["reason"].startswith("records.jsonl:9 says that pictures/identity_5.png has the sha256")
     assert {row["place"] for row in why.values() if row["kind"] == "broken record"} == {
         f"records.jsonl:{n}" for n in (11, 15, 17, 19, 21)
     }

@@ -154,12 +154,21 @@ def test_records_that_dispute_an_id_or_a_picture_are_all_refused(builder, flip):
     ]
     files = dict.fromkeys(("a.png", "b.png", "c.png"), PICTURE)
     items, findings = read(builder, {"r.jsonl": lines(*(records[::-1] if flip else records)), **files})
-    assert [i.id for i in items if i.files] == ["b", "b"]  # They say the same: the build keeps the first.
-    found = refused(items)
-    assert {id: kind for id, (kind, _) in found.items()} == {
-        "a": "contradicting records", "c": "disputed picture", "d": "disputed picture",
+    assert [i.id for i in items if i.files] == ["b"]  # They say the same: the first is the row.
+    found = {i.place: (i.data["refused"]["kind"], i.data["refused"]["reason"]) for i in items if not i.files}
+    assert len({i.id for i in items}) == 6, "none is left to be refused as a mere duplicate id"
+
+    def line(n):
+        return f"r.jsonl:{7 - n if flip else n}"
+
+    assert {place: kind for place, (kind, _) in found.items()} == {
+        line(1): "contradicting records", line(2): "contradicting records", line(3 if flip else 4): "duplicate id",
+        line(5): "disputed picture", line(6): "disputed picture",
     }  # fmt: skip
-    assert "r.jsonl:1" in found["d" if flip else "a"][1]
+    for one, other in ((1, 2), (2, 1), (5, 6), (6, 5)):
+        assert line(other) in found[line(one)][1]
+    assert found[line(1)][1].startswith(f"{line(1)} and {line(2)} have the id 'a' and say different things")
+    assert found["r.jsonl:4"][1].startswith("r.jsonl:4 and r.jsonl:3 have the id 'b' and say the same. Correct or")
     assert findings == []
 
 

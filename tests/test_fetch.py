@@ -1,20 +1,23 @@
 """`fetch` brings what there is, says of the rest why not, and asks for nothing twice."""
 
-import csv
 import json
+import os
 import random
+import signal
+import threading
+import time
 import unicodedata
 
 import pytest
 import yaml
 from fetch_server import Fault
-from fetching import faults, listing, sha256
-from kit import encoded, photo
+from fetching import faults, listed_in, listing, sha256
+from typer.testing import CliRunner
 
+from mmdata.cli import app
 from mmdata.corpus import HOME
 from mmdata.errors import CorpusError, SourceError
 from mmdata.fetching import hosts, running
-from mmdata.fetching.columns import read_column
 from mmdata.fetching.sources_file import read_sources
 from mmdata.listing import Listing
 from mmdata.lock import locked
@@ -23,7 +26,6 @@ from mmdata.verbs.fetch import as_json, as_screen, fetch
 
 pytestmark = pytest.mark.usefixtures("quick")
 DATA = random.Random(0).randbytes(200_000)
-PICTURE = encoded(photo(1))
 
 
 def test_files_come_once_and_are_not_asked_for_again(corpus, site):
@@ -130,10 +132,36 @@ def test_failures_are_listed_without_secrets(corpus, site, capsys):
     Console(width=200).print(as_screen(done))
     shown = capsys.readouterr().out + as_json(done) + (corpus / "source/failures.jsonl").read_text()
     assert "404" in shown and "geheim" not in shown
+    done = fetch(corpus, only=["ok"])
+    assert (done.failures, done.earlier, listed_in(corpus)) == ([], 2, ["none.zip", "forbidden"])
+    Console(width=200).print(as_screen(done))
+    assert "2 files of earlier runs still to be had" in capsys.readouterr().out
     site.always.clear()
     site.files["/forbidden"] = site.files["/none.zip"] = DATA
     assert faults(fetch(corpus)) == {"none.zip": "broken archive"}
     assert (corpus / "source/forbidden").read_bytes() == DATA
+    assert listed_in(corpus) == ["none.zip"]
+    (corpus / "sources.yaml").write_text(yaml.safe_dump(entries[1:]))
+    assert (fetch(corpus).earlier, listed_in(corpus)) == (0, []), "it is wanted no more"
+
+
+def test_ctrl_c_ends_with_one_line_and_what_came_is_kept(corpus, site, quick):
+    quick.setattr(running, "READ_SECONDS", 20)
+    site.files["/a"], site.faults["/a"] = DATA, [Fault("stall")]
+    listing(corpus, site, "a", "b")
+
+    def interrupt():
+        parts = (corpus / "source/.fetch").glob
+        while not (listed_in(corpus) and any(part.stat().st_size == 100_000 for part in parts("a-*.part"))):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    done = CliRunner().invoke(app, ["fetch", str(corpus)])
+    assert (done.exit_code, done.stdout) == (130, "")
+    assert done.stderr == "stopped; what came is kept, and the same command goes on from there.\n"
+    assert listed_in(corpus) == ["b"]
+    assert fetch(corpus).bytes == 100_000
 
 
 def test_a_file_put_there_by_hand_is_taken_if_it_is_the_one(corpus, site):
@@ -199,79 +227,6 @@ def test_a_server_that_gives_some_files_is_not_down(corpus, site, quick):
     listing(corpus, site, *map(str, range(8)))
     done = fetch(corpus, per_host=1)
     assert done.fetched == 4 and faults(done) == dict.fromkeys("0246", "http 500")
-
-
-# A column of URLs
-
-
-def catalogue(corpus, site, kind="csv"):
-    rows = [f"{site.url}/{n % 4}?w=1" for n in range(6)] + ["", None, "//cdn/x.jpg", "n/a", f"{site.url}/gone"]
-    path = corpus.parent / f"상품.{kind}"
-    if kind == "csv":
-        with path.open("w", encoding="cp949", newline="") as out:
-            csv.writer(out).writerows([["번호", "thumbnail_url"], *([n, row or ""] for n, row in enumerate(rows))])
-    elif kind == "jsonl":
-        path.write_text("".join(json.dumps({"번호": n, "thumbnail_url": row}) + "\n" for n, row in enumerate(rows)))
-    else:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        pq.write_table(pa.table({"thumbnail_url": rows}), path)
-    return f"{path}:thumbnail_url"
-
-
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
-def test_pictures_of_a_column_are_named_by_us_and_found_by_url(corpus, site, kind):
-    kinds = ["PNG", "JPEG", "WEBP"]
-    site.files = {f"/{n}": encoded(photo(n), k) for n, k in enumerate(kinds)} | {"/3": b"GIF89a, so to say"}
-    site.always["/0"] = Fault("evil name")
-    done = fetch(corpus, urls=catalogue(corpus, site, kind))
-    assert (done.fetched, len(site.asked)) == (3, 6), "each URL once, a broken picture twice"
-    assert sorted(failure.kind for failure in done.failures) == ["bad url", "bad url", "http 404", "not an image"]
-    assert all("상품." in f.place and any(c.isdigit() for c in f.place) for f in done.failures)
-    with (corpus / "source/fetched.csv").open(encoding="utf-8", newline="") as file:
-        found = {row["url"]: row["file"] for row in csv.DictReader(file)}
-    for n, ending in enumerate([".png", ".jpg", ".webp"]):
-        file = found[f"{site.url}/{n}?w=1"]
-        assert file.startswith("pictures/") and file.endswith(ending)
-        assert (corpus / "source" / file).read_bytes() == site.files[f"/{n}"]
-    assert not list(corpus.parent.rglob("evil*"))
-    site.asked.clear()
-    again = fetch(corpus, urls=catalogue(corpus, site, kind))
-    assert again.here == 3 and {path for path, _ in site.asked} == {"/3?w=1", "/gone"}
-
-
-@pytest.mark.parametrize("cut", [50, -9], ids=["in the URL", "in the hash"])
-def test_a_picture_that_lost_its_line_is_not_asked_for_again(corpus, site, cut):
-    site.files = {f"/{n}": PICTURE for n in range(4)}
-    urls = catalogue(corpus, site)
-    fetch(corpus, urls=urls)
-    ledger = corpus / "source/fetched.csv"
-    lines = ledger.read_text().splitlines(keepends=True)
-    ledger.write_text("".join(lines[:3]) + lines[3][:cut])
-    site.asked.clear()
-    assert fetch(corpus, urls=urls).here == 4
-    assert [path for path, _ in site.asked] == ["/gone"]
-    assert ledger.read_text().splitlines(keepends=True) == lines
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "said"),
-    [
-        ("a.csv:url", "a,b\n1,2\n", "no column 'url'. Columns: a, b"),
-        ("a.jsonl:url", '{"a": 1}\n', "no column 'url'. Columns: a"),
-        ("a.jsonl:url", '{"a": 1\n', "line 1: not readable as JSON"),
-        ("a.parquet:url", "PAR1", "no parquet file"),
-        ("a.xlsx:url", "", "FILE:COLUMN is wanted"),
-        ("a.csv", "", "FILE:COLUMN is wanted"),
-        ("b.csv:url", None, "No such file"),
-    ],
-)
-def test_a_column_that_cannot_be_read_is_said(tmp_path, name, content, said):
-    if content is not None:
-        (tmp_path / name.partition(":")[0]).write_text(content)
-    with pytest.raises(SourceError, match=said):
-        read_column(f"{tmp_path}/{name}")
 
 
 def test_names_of_two_normal_forms_are_one_place(corpus):

@@ -95,7 +95,13 @@ def test_a_length_too_large_is_seen_through(corpus, site):
     site.asked.clear()
     (corpus / "source/a").unlink()
     assert bring(corpus, site, Fault("long"), sha256=None, bytes=len(DATA))[1] == DATA
-    assert site.ranges("/a") == [None, None], "it is asked again, where the size is known"
+    assert site.ranges("/a") == [None], "the size is known"
+    site.always["/a"] = Fault("long")
+    assert bring(corpus, site, content=OTHER)[1] == OTHER, "the hash is known"
+    assert faults(bring(corpus, site, sha256="0" * 64)[0]) == {"a": "connection"}, "it is not the file"
+    site.always.clear()
+    done, _ = bring(corpus, site, sha256=None, bytes=getting.WORTH_SEEING + 1)
+    assert faults(done) == {"a": "wrong size"} and done.bytes == 0
 
 
 def test_lengths_too_small_or_missing_are_seen_through(corpus, site):
@@ -143,6 +149,14 @@ def test_a_web_page_is_no_file(corpus, site, name, said):
 def test_a_file_that_is_called_a_page_and_is_none_is_taken(corpus, site):
     site.types["/a"] = "text/html"
     assert bring(corpus, site, content=BIG, name="a.png")[1] == BIG
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "not an image"), ("a.zip", "broken archive"), ("a.json", "broken json")]
+)
+def test_what_begins_as_another_kind_is_not_read_to_its_end(corpus, site, name, kind):
+    done, content = bring(corpus, site, content=b"\0\0\0\x18ftypmp42" + bytes(3_000_000), sha256=None, name=name)
+    assert (content, faults(done), done.bytes) == (None, {name: kind}, 0)
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,9 @@ def test_pictures_are_small_shared_and_licensed(show, corpus, release, rows, tmp
     write_html(made_up(rows, 200), release, path, licence=Corpus(corpus).card["license"])
     held = json.loads(re.search(r'id="thumbnails">(.*?)</script>', path.read_text(encoding="utf-8"))[1])
     assert set(held["rows"]) == {row for row, _, _ in rows}
-    assert len(held["uris"]) == len(set(held["uris"])) == len({next(iter(r.pictures.values()))[0] for r in release.rows()})
+    assert (
+        len(held["uris"]) == len(set(held["uris"])) == len({next(iter(r.pictures.values()))[0] for r in release.rows()})
+    )
     assert path.stat().st_size < 200_000
     tab = show(path)
     assert tab.locator("img.picture").count() == 50

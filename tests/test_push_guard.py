@@ -9,6 +9,7 @@ from kit import OPEN
 
 import mmdata
 from mmdata.errors import HubError
+from mmdata.hub.secrets import KINDS
 
 REPO = "my-team/birds"
 
@@ -86,6 +87,11 @@ def test_somebody_s_own_repository_is_left_alone(birds, hub):
         ("prices.yaml", f"# {WRITE}", "a Hugging Face token"),
         ("terms.yaml", "# an older form of token", "the value of HF_TOKEN"),
         ("labels.yaml", "\n# my very own key\n", "the value of OPENAI_API_KEY"),
+        (
+            "sources.yaml",
+            "- url: https://s3.host/a.zip?X-Amz-Date=1&X-Amz-Signature=0a1b2c",
+            "a key or signature in a URL",
+        ),
     ],
 )
 def test_a_key_in_a_file_stops_the_push(birds, hub, monkeypatch, path, text, kind):
@@ -101,3 +107,24 @@ def test_a_key_in_a_file_stops_the_push(birds, hub, monkeypatch, path, text, kin
         mmdata.push(birds, REPO)
     assert text.split()[-1] not in str(error.value)
     assert hub.repos == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://h/a.zip?sp=r&sig=Zm9v%2Bc%3D", "a key or signature in a URL"),
+        ("https://h/a.zip?dl=1&amp;access_token=geheim", "a key or signature in a URL"),
+        ("https://h/a.zip?AWSAccessKeyId=AKIA&Expires=1", "a key or signature in a URL"),
+        ("https://h/maps?key=AIzaSy", "a key or signature in a URL"),
+        ("https://h/#__token__=exp=1~hmac=2f", "a key or signature in a URL"),
+        ("s3://me:geheim@bucket/a", "a password in a URL"),
+        ("https://www.dropbox.com/s/x/a.zip?rlkey=r4nd0m&dl=1", None),
+        ("https://h/a?page=2&sort=key and token=none", None),
+        ("https://h/a?token=<YOURS>", None),
+        ("https://github.com/me/repo/issues?q=is:open+author:@me", None),
+        ("see http://h:8080/a and write to me@h", None),
+    ],
+)
+def test_a_url_that_is_itself_a_key_is_known(url, kind):
+    found = next((kind for kind, form in KINDS.items() if re.search(form, url)), None)
+    assert found == kind

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import datasets
 import pyarrow.parquet as pq
@@ -92,6 +93,9 @@ def test_the_manifest_says_where_the_answers_come_from(skin):
     assert (
         "describe: 36 of 36 rows have an answer of gpt-4o-mini (34 by model, 2 by rule), $0.04" in console.export_text()
     )
+    for cost, words in ((0.0, ""), (0.0021, ", $0.0021")):  # Of no price there is none to say.
+        told = done.manifest.model_copy(update={"annotations": [note.model_copy(update={"cost": cost})]})
+        assert str(as_screen(replace(done, manifest=told)).renderables[-1]).endswith(f"2 by rule){words}")
 
 
 def test_the_same_answers_make_the_same_bytes_whatever_came_between(skin, tmp_path):

@@ -74,6 +74,7 @@ FAULTS = {
     "a negative index": (lambda d: d["dialog"][0].update(question=-1), "round 1: question -1 is no place"),
     "an option out of the pool": (lambda d: d["dialog"][2]["answer_options"].__setitem__(5, 500), "round 3: answer 500 is no place in the pool of 500 answers"),
     "an option below the pool": (lambda d: d["dialog"][0]["answer_options"].__setitem__(0, -3), "round 1: answer -3 is no place"),
+    "an option that is true": (lambda d: d["dialog"][2]["answer_options"].__setitem__(0, True), "round 3: answer True is no place"),
     "an option that is no number": (lambda d: d["dialog"][0]["answer_options"].__setitem__(0, "yes"), "round 1: answer 'yes' is no place"),
     "99 options": (lambda d: d["dialog"][1]["answer_options"].pop(), "round 2: 99 answer options where there should be 100"),
     "another's gt_index": (lambda d: d["dialog"][1].update(gt_index=(d["dialog"][1]["gt_index"] + 1) % 100), "round 2: gt_index"),
@@ -104,7 +105,7 @@ def cut(raw: bytes) -> bytes:
 
 WHOLE_FILES = {
     "cut": (cut, r"visdial_1\.0_val\.json: byte [\d,]+: the file ends within this value: it is cut short"),
-    "not JSON": (lambda raw: b"<html>404", r"visdial_1\.0_val\.json: byte 0: no JSON object begins here"),
+    "not JSON": (lambda raw: b"<html>404", r"visdial_1\.0_val\.json: byte 0: no JSON object begins here\. Correct it, or copy or download it again"),
     "v0.9": (lambda raw: b'{"data": {"dialogs": []}, "split": "val"}', r"it has no data\.questions, data\.answers"),
     "no dialogs": (lambda raw: raw.replace(b'"dialogs"', b'"dialogues"'), r"it has no data\.dialogs, so it is no VisDial v1\.0"),
     "pool of numbers": (lambda raw: raw.replace(b'"question 3"', b"3"), r"data\.questions is no list of texts"),
@@ -169,33 +170,42 @@ def test_dense_annotations_join_by_picture_and_round(tmp_path):
     assert [ranking["relevance"] for ranking in found["val/101"]["rankings"]] == [None, graded, None]
     assert [one["relevance"] for one in VIEWS.ranking(found["val/101"])] == [None, graded, None]
     assert {r["relevance"] for id in ("train/101", "val/100") for r in found[id]["rankings"]} == {None}
-    assert "visdial_1.0_train_dense_sample.json: annotation 0 annotates round 9, but" in str(found["train/100"])
-    saved(tmp_path, [dense[0], {**dense[0], "gt_relevance": graded[::-1]}], "visdial_1.0_val_more_dense.json")
-    assert "annotation 1 annotates round 2 of a/visdial_1.0_val.json: dialogs[1] anew" in str(
-        rows_of(tmp_path)["val/101"]
+    other = [dense[0], {**dense[0], "gt_relevance": graded[::-1]}, {**dense[0], "round_id": 3}]
+    saved(tmp_path, other, "visdial_1.0_val_more_dense.json")
+    assert [r["relevance"] for r in rows_of(tmp_path)["val/101"]["rankings"]] == [None, None, graded]
+    assert findings_of(tmp_path)[0].message.startswith(
+        "4 dense annotations are wrong and left out, their dialogues are not: visdial_1.0_train_dense_sample.json: "
+        "annotation 0 is of round 9, but a/visdial_1.0_train.json: dialogs[0] has 3 rounds"
     )
+    (tmp_path / "visdial_1.0_train_dense_sample.json").unlink()
+    assert (
+        "annotation 0 and visdial_1.0_val_more_dense.json: annotation 1 are of round 2 of a/visdial_1.0_val.json: "
+        "dialogs[1] and differ"
+    ) in findings_of(tmp_path)[0].message
     (tmp_path / "visdial_1.0_val_more_dense.json").unlink()
-    assert findings_of(tmp_path) == [
+    assert [one.message for one in findings_of(tmp_path)] == [
         "1 dense annotations are of no dialogue here, left out: b/visdial_1.0_val_dense_annotations.json: annotation 1: val/7"
     ]
 
 
-@pytest.mark.parametrize(
-    ("dense", "words"),
-    [
-        ({"a": 1}, "a list of annotations is wanted"),
-        ([{"image_id": 1, "round_id": 1}], "annotation 0 has no gt_relevance"),
-        ([{"image_id": 1, "round_id": 1, "relevance": [2.0] * 100}], "of numbers from 0 to 1"),
-        (
-            [{"image_id": 1, "round_id": 1, "relevance": [1.0] * 99}],
-            "annotation 0 is of 99 options where there should be 100",
-        ),
-        ([{"image_id": 1, "round_id": "1", "relevance": [1.0] * 100}], "must be whole numbers"),
-    ],
-)
-def test_dense_annotations_of_another_shape_are_said(tmp_path, dense, words):
+def test_a_wrong_dense_annotation_is_left_out_and_said(tmp_path):
+    right = {"image_id": 100, "round_id": 1, "gt_relevance": [1.0] * 100}
+    spoilt = [
+        ({"gt_relevance": None}, "has no gt_relevance (or relevance) of numbers from 0 to 1"),
+        ({"gt_relevance": [2.0] * 100}, "has no gt_relevance (or relevance) of numbers from 0 to 1"),
+        ({"gt_relevance": [float("nan")] * 100}, "has no gt_relevance (or relevance) of numbers from 0 to 1"),
+        ({"gt_relevance": [1.0] * 99}, "is of 99 options where there should be 100"),
+        ({"round_id": "1"}, ": image_id 100 and round_id '1' must be whole numbers"),
+    ]
+    dense = [right | wrong for wrong, _ in spoilt] + [right]
     saved(saved(tmp_path, official()), dense, "visdial_1.0_val_dense_annotations.json")
-    with pytest.raises(MmdataError, match=words):
+    assert rows_of(tmp_path)["val/100"]["rankings"][0]["relevance"] == [1.0] * 100
+    assert findings_of(tmp_path)[0].places == [
+        f"visdial_1.0_val_dense_annotations.json: annotation {n}{' ' * (words[0] != ':')}{words}"
+        for n, (_, words) in enumerate(spoilt)
+    ]
+    saved(tmp_path, {"a": 1}, "visdial_1.0_val_dense_annotations.json")
+    with pytest.raises(MmdataError, match=r"a list of annotations is wanted.*Give the official file, or remove it"):
         rows_of(tmp_path)
 
 
@@ -211,6 +221,8 @@ def test_a_picture_twice_is_refused_in_a_split_and_reported_in_two(visdial, tmp_
     root = saved(tmp_path / "원본", official())
     saved(root, official("val2018", dialogues=1), "again/visdial_1.0_val_b.json")
     saved(root, official("train", dialogues=2, seed=1), "visdial_1.0_train.json")
+    with pytest.raises(MmdataError, match=r"all 6 rows were rejected.*:\n  5 × missing picture\n  1 × duplicate id\n"):
+        mmdata.build(visdial, root, workers=1)
     build = mmdata.build(visdial, root, config="text_only", workers=1)
     assert build.manifest.splits == {"train": 2, "validation": 3}
     assert build.manifest.rejected == {"duplicate id": 1}
@@ -243,6 +255,9 @@ def test_the_base_set_is_exported_in_the_original_shape(visdial, tmp_path):
     assert list(first) == ["image_id", "image_url", "conversation", "response"]
     assert first["image_url"] == "http://images.cocodataset.org/train2014/COCO_train2014_000000185565.jpg"
     done = export(visdial, "evaluation", into=tmp_path / "평가")
+    with pytest.raises(MmdataError, match=r"has none\. Run `mmdata annotate FOLDER --prompt answer`, then `mmdata rel"):
+        export(visdial, "api", into=tmp_path / "없음")
+    assert not (tmp_path / "없음").exists()
     first = json.loads((done.folder / "eval_dataset_validation.json").read_text(encoding="utf-8"))[0]
     assert list(first) == ["image_id", "image_path", "conversation", "response"]
     assert first["image_path"] == "VisualDialog_val2018_000000088394.jpg"

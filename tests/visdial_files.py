@@ -51,9 +51,9 @@ def rows_of(source: Path, config="text_only") -> dict[str, dict | Reject]:
     return found
 
 
-def findings_of(source: Path) -> list[str]:
+def findings_of(source: Path) -> list[mmdata.Finding]:
     builder = CORPUS.builder(data_dir=source, config_name="text_only", cache_dir=str(source / ".cache"))
-    return [one.message for one in builder.items(builder._listing) if isinstance(one, mmdata.Finding)]
+    return [one for one in builder.items(builder._listing) if isinstance(one, mmdata.Finding)]
 
 
 def saved(root: Path, content, name="visdial_1.0_val.json") -> Path:

@@ -67,6 +67,9 @@ class CharacterStyle(CorpusBuilder):
             id, picture = said.id or file.path, file.path
             renamed = said.filename not in (None, file.name)
             data = {"sha256": said.sha256, **said.values()}
+            for name, labels in self.corpus.labels.items():
+                if data[name] is not None:
+                    labels.index(data[name])  # A class that is not there is refused by its line, not by its picture.
             item = self._wanted(Item(id, _split(person or id), {"image": file}, data, place))
         except Reject as why:
             kind, item = why.kind, _refused(Item(id, _split(person or id), at=place), why)
@@ -86,7 +89,7 @@ class CharacterStyle(CorpusBuilder):
             raise Reject(**data["refused"])
         wanted, path = data.pop("sha256"), item.files["image"].path
         if wanted and wanted.lower() != sha256(files["image"]).hexdigest():
-            reason = f"the record says that {path} has the sha256 {wanted}, which it has not: it is another picture"
+            reason = f"{item.at} says that {path} has the sha256 {wanted}, which it has not: it is another picture"
             raise Reject("another picture", field="image", value=path, reason=reason)
         return super().record(Item(item.id, item.split, item.files, data), files)
 
@@ -103,18 +106,29 @@ def _refused(item: Item, why: Reject) -> Item:
     return Item(item.id, item.split, {}, {"refused": refused}, item.at)
 
 
+def _disputed(item: Item, kind: str, reason: str) -> Item:
+    """The item, refused for its id. It goes by its line then: under one id the engine takes the first and no other."""
+    why = Reject(kind, field="id", value=item.id, reason=f"{item.at} and {reason}. Correct or remove one of the two")
+    return _refused(Item(item.at, item.split, at=item.at), why)
+
+
 def _undisputed(scratch: sqlite3.Connection) -> Iterator[Item]:
-    """The rows by id, so that the order of the lines is nothing; of those that dispute an id or a picture, none."""
+    """The rows by id, so that the order of the lines is nothing; of those that dispute an id or a picture, none.
+
+    Of lines that say the same the first is the row.
+    """
     query = """
         SELECT item, picture,
             (SELECT MIN(place) FROM lines o WHERE o.id = l.id AND o.content <> l.content),
+            (SELECT place FROM lines o WHERE o.id = l.id AND o.rowid < l.rowid ORDER BY rowid LIMIT 1),
             (SELECT MIN(place) FROM lines o WHERE o.picture = l.picture AND o.id <> l.id)
         FROM lines l ORDER BY id, content, rowid"""
-    for blob, picture, other, rival in scratch.execute(query):
+    for blob, picture, other, before, rival in scratch.execute(query):
         item: Item = pickle.loads(blob)  # noqa: S301 - written above
         if other:
-            reason = f"{other} has the id {item.id!r} too and says something else. Remove one of the two"
-            item = _refused(item, Reject("contradicting records", field="id", value=item.id, reason=reason))
+            item = _disputed(item, "contradicting records", f"{other} have the id {item.id!r} and say different things")
+        elif before:
+            item = _disputed(item, "duplicate id", f"{before} have the id {item.id!r} and say the same")
         elif rival:
             reason = f"{rival} says too that {picture} is its picture. Correct or remove one of the two"
             item = _refused(item, Reject("disputed picture", field="image", value=picture, reason=reason))

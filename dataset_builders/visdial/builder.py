@@ -9,9 +9,10 @@ import datasets
 from mmdata import CorpusBuilder, Finding, Item, Listing, MmdataError, Reject, SourceFile
 from mmdata.schemas import Picture, VisualDialogue
 
-from .official import DENSE, FILE, PICTURES, SPLITS, Dialogue, dense_annotations, image_id_of
+from .official import DENSE, FILE, PICTURES, SPLITS, Dense, Dialogue, dense_annotations, image_id_of, misfits
 
-Dense = dict[int, list[tuple[int, list[float], str]]]
+Annotations = dict[int, list[Dense]]
+"""By picture."""
 
 
 @dataclass
@@ -39,22 +40,34 @@ class VisDial(CorpusBuilder):
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """A row a dialogue. The file is gone through once, whatever the order of its keys; the pools are shared."""
-        dense = self._dense(listing)
+        wrong: list[str] = []
+        dense = self._dense(listing, wrong)
         for file in listing.files():
             if found := FILE.fullmatch(file.name):
-                yield from self._dialogues(listing, file, found["split"], dense[found["split"]])
+                yield from self._dialogues(listing, file, found["split"], dense[found["split"]], wrong)
+        if wrong:
+            text = f"{len(wrong)} dense annotations are wrong and left out, their dialogues are not: {wrong[0]}"
+            yield Finding.warning("dense annotations", text, wrong, len(wrong))
         for split, left in dense.items():
             if left:
-                places = [f"{at}: {split}/{image_id}" for image_id, many in left.items() for _, _, at in many]
+                places = [f"{one.place}: {split}/{image_id}" for image_id, many in left.items() for one in many]
                 text = f"{len(places)} dense annotations are of no dialogue here, left out: {places[0]}"
                 yield Finding.warning("dense annotations", text, places, len(places))
 
-    def _dialogues(self, listing: Listing, file: SourceFile, split: str, dense: Dense) -> Iterator[Item]:
+    def _dialogues(
+        self, listing: Listing, file: SourceFile, split: str, dense: Annotations, wrong: list[str]
+    ) -> Iterator[Item]:
         pools = {"data.questions": False, "data.answers": False}
         count = 0
         for key, raw in listing.json_parts(file, ["data.dialogs"]):
             if key == "data.dialogs":
-                yield self._item(listing, raw, f"{file.path}: dialogs[{count}]", file.path, split, dense)
+                at, image_id = f"{file.path}: dialogs[{count}]", image_id_of(raw)
+                annotated = dense.pop(image_id, []) if image_id is not None else []
+                misfit = misfits(raw, at, annotated) if annotated else {}
+                wrong += misfit.values()  # A dialogue is not lost for them.
+                fitting = [(one.round, one.relevance) for one in annotated if one.place not in misfit]
+                data = {"dialogue": raw, "at": at, "file": file.path} | ({"dense": fitting} if fitting else {})
+                yield self._item(listing, split, image_id, data)
                 count += 1
             elif key in pools:
                 self.share(f"{file.path} {key}", _pool(raw, f"{file.path}: {key}"))
@@ -69,13 +82,9 @@ class VisDial(CorpusBuilder):
                 "Remove it from the source, or give the official one"
             )
 
-    def _item(self, listing: Listing, raw: bytes, at: str, path: str, split: str, dense: Dense) -> Item:
-        image_id = image_id_of(raw)
-        data: dict[str, Any] = {"dialogue": raw, "at": at, "file": path}
+    def _item(self, listing: Listing, split: str, image_id: int | None, data: dict[str, Any]) -> Item:
         if image_id is None:
-            return Item(at, SPLITS[split], {}, data, at)
-        if annotated := dense.pop(image_id, None):
-            data["dense"] = annotated
+            return Item(data["at"], SPLITS[split], {}, data, data["at"])
         files = {}
         if self.config.pictures:
             names = [name.format(image_id) for name in PICTURES[split]]
@@ -83,17 +92,20 @@ class VisDial(CorpusBuilder):
             if len(found) == 1:
                 files = {"image": found[0]}
             data["pictures"] = [one.path for one in found]
-        return Item(f"{split}/{image_id}", SPLITS[split], files, data, at)
+        return Item(f"{split}/{image_id}", SPLITS[split], files, data, data["at"])
 
-    def _dense(self, listing: Listing) -> dict[str, Dense]:
-        dense: dict[str, Dense] = {split: {} for split in SPLITS}
+    def _dense(self, listing: Listing, wrong: list[str]) -> dict[str, Annotations]:
+        dense: dict[str, Annotations] = {split: {} for split in SPLITS}
         for file in listing.files():
             if found := DENSE.fullmatch(file.name):
                 with listing.open(file) as opened:
                     content = opened.read()
                 try:
-                    for image_id, annotated in dense_annotations(content, file.path).items():
-                        dense[found["split"]].setdefault(image_id, []).extend(annotated)
+                    for one in dense_annotations(content, file.path):
+                        if isinstance(one, str):
+                            wrong.append(one)
+                        else:
+                            dense[found["split"]].setdefault(one[0], []).append(one[1])
                 except ValueError as error:
                     raise MmdataError(f"{file.path}: {error}. Give the official file, or remove it") from None
         return dense
@@ -104,10 +116,13 @@ class VisDial(CorpusBuilder):
         pools = (self.shared(f"{data['file']} data.{pool}") for pool in ("questions", "answers"))
         said = Dialogue(data["dialogue"], data["at"], *pools)
         if item.id != f"{split}/{said.image_id}":
-            why = f"{data['at']}: its image_id {said.image_id!r} is not where, or what, it should be"
+            why = (
+                f"{data['at']}: its image_id {said.image_id!r} is not where, or what, it should be: beside caption and "
+                "dialog, one number of up to 12 digits. Correct the file, or remove the dialogue"
+            )
             raise Reject("broken dialogue", field="image_id", value=said.image_id, reason=why)
-        for number, relevance, place in data.get("dense", ()):
-            said.annotate(number, relevance, place)
+        for number, relevance in data.get("dense", ()):
+            said.annotate(number, relevance)
         names = [name.format(said.image_id) for name in PICTURES[split]]
         if len(data.get("pictures", ())) > 1:
             why = f"{data['at']}: the source has {' and '.join(data['pictures'])}. Leave one of them there"
@@ -140,5 +155,5 @@ def _pool(raw: bytes, place: str) -> list[str]:
     except ValueError as error:
         raise MmdataError(f"{place}: no JSON: {error}. Copy or download the file again") from None
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise MmdataError(f"{place} is no list of texts, so this is no VisDial v1.0 file")
+        raise MmdataError(f"{place} is no list of texts, so this is no VisDial v1.0 file. Give the official one")
     return texts

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mmdata import MmdataError
+
 from .views import image_url
 
 
@@ -15,7 +17,13 @@ def base(rows: Iterator[dict[str, Any]], into: Path) -> list[Path]:
 
 def api(rows: Iterator[dict[str, Any]], into: Path) -> list[Path]:
     """api_dataset_{…}.json: as base, with reasoning and answer; of the rows that the prompt `answer` has answered."""
-    return _lists(rows, into, "api_dataset", ("reasoning", "answer"))
+    made = _lists(rows, into, "api_dataset", ("reasoning", "answer"))
+    if not made:
+        raise MmdataError(
+            "the format api has the rows that the prompt `answer` has answered, and this release has none. Run `mmdata "
+            "annotate FOLDER --prompt answer`, then `mmdata release FOLDER`, and export again"
+        )
+    return made
 
 
 def evaluation(rows: Iterator[dict[str, Any]], into: Path) -> list[Path]:

@@ -1,8 +1,9 @@
 """The official v1.0 files: their names, and what is in them."""
 
 import re
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -38,6 +39,8 @@ class Dialogue:
 
     def __init__(self, raw: bytes, place: str, questions: list[str], answers: list[str]):
         self.place, self.questions, self.answers = place, questions, answers
+        # Python takes true for 1, and -1 for the last: options are looked at one by one where there may be such.
+        self._may_be_odd = b"-" in raw or b"true" in raw or b"false" in raw
         try:
             said = from_json(raw)
         except ValueError as error:
@@ -91,12 +94,13 @@ class Dialogue:
                 f"round {number}: {found} answer options where there should be 100",
             )
         try:
-            texts = list(itemgetter(*options)(self.answers)) if min(options) >= 0 else []
+            odd = self._may_be_odd and (min(options) < 0 or bool in map(type, options))
+            texts = [] if odd else list(itemgetter(*options)(self.answers))
         except (IndexError, TypeError):
             texts = []
         if not texts:
-            odd = next((o for o in options if type(o) is not int or not 0 <= o < len(self.answers)), options)
-            self._text(number, "answer", odd, self.answers)
+            wrong = next((o for o in options if type(o) is not int or not 0 <= o < len(self.answers)), options)
+            self._text(number, "answer", wrong, self.answers)
         if gold is not None or turn["answer"] is not None:
             right = type(gold) is int and 0 <= gold < OPTIONS
             if not right or options[gold] != said.get("answer"):
@@ -109,19 +113,9 @@ class Dialogue:
                 )
         return {"answer_options": texts, "gt_index": gold, "relevance": None}
 
-    def annotate(self, number: int, relevance: list[float], place: str) -> None:
-        """Add a dense annotation: of round `number`, from 1, how relevant each option is."""
-        if not 1 <= number <= len(self.turns):
-            why = f"{place} annotates round {number}, but {self.place} has {len(self.turns)} rounds"
-            raise Reject("wrong dense annotation", field="relevance", value=number, reason=why)
-        ranking = self.rankings[number - 1]
-        if ranking["answer_options"] is None:
-            why = f"{place} annotates round {number}, which in {self.place} has no answer options"
-            raise Reject("wrong dense annotation", field="relevance", value=number, reason=why)
-        if ranking["relevance"] not in (None, relevance):
-            why = f"{place} annotates round {number} of {self.place} anew, and otherwise. Remove one"
-            raise Reject("wrong dense annotation", field="relevance", value=number, reason=why)
-        ranking["relevance"] = relevance
+    def annotate(self, number: int, relevance: list[float]) -> None:
+        """Add a dense annotation that is known to fit: of round `number`, from 1, how relevant each option is."""
+        self.rankings[number - 1]["relevance"] = relevance
 
     def conversation(self) -> str:
         """As the original writes it, up to the last question."""
@@ -134,25 +128,52 @@ class Dialogue:
         )
 
 
-def dense_annotations(content: bytes, place: str) -> dict[int, list[tuple[int, list[float], str]]]:
-    """image_id → (round from 1, relevance of each option, place) of a dense annotations file.
+class Dense(NamedTuple):
+    """One dense annotation: how relevant each option of a round is."""
+
+    round: int
+    """From 1."""
+    relevance: list[float]
+    place: str
+
+
+def dense_annotations(content: bytes, place: str) -> Iterator[tuple[int, Dense] | str]:
+    """(image_id, annotation) for each one of a dense annotations file, or what is wrong with it.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the file is none.
     """
-    found: dict[int, list[tuple[int, list[float], str]]] = {}
     listed = from_json(content)
     if not isinstance(listed, list):
         raise ValueError("a list of annotations is wanted, each with image_id, round_id and gt_relevance")
     for number, one in enumerate(listed):
         at = f"{place}: annotation {number}"
-        relevance = one.get("gt_relevance", one.get("relevance")) if isinstance(one, dict) else None
+        said = one if isinstance(one, dict) else {}
+        relevance = said.get("gt_relevance", said.get("relevance"))
+        image_id, round_id = said.get("image_id"), said.get("round_id")
         if not isinstance(relevance, list) or not all(type(r) in (int, float) and 0 <= r <= 1 for r in relevance):
-            raise ValueError(f"annotation {number} has no gt_relevance (or relevance) of numbers from 0 to 1")
-        if len(relevance) != OPTIONS:
-            raise ValueError(f"annotation {number} is of {len(relevance)} options where there should be 100")
-        image_id, round_id = one.get("image_id"), one.get("round_id")
-        if type(image_id) is not int or type(round_id) is not int:
-            raise ValueError(f"annotation {number}: image_id and round_id must be whole numbers")
-        found.setdefault(image_id, []).append((round_id, [float(r) for r in relevance], at))
-    return found
+            yield f"{at} has no gt_relevance (or relevance) of numbers from 0 to 1"
+        elif len(relevance) != OPTIONS:
+            yield f"{at} is of {len(relevance)} options where there should be {OPTIONS}"
+        elif type(image_id) is not int or type(round_id) is not int:
+            yield f"{at}: image_id {image_id!r} and round_id {round_id!r} must be whole numbers"
+        else:
+            yield image_id, Dense(round_id, [float(r) for r in relevance], at)
+
+
+def misfits(dialogue: bytes, place: str, annotated: Sequence[Dense]) -> dict[str, str]:
+    """Which annotations of a dialogue do not fit it: place → why. Those of a dialogue that is itself broken all fit."""
+    try:
+        rounds = [one.get("answer_options") for one in from_json(dialogue)["dialog"]]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    wrong = {}
+    for one in annotated:
+        others = [o.place for o in annotated if o.round == one.round and o.relevance != one.relevance]
+        if not 1 <= one.round <= len(rounds):
+            wrong[one.place] = f"{one.place} is of round {one.round}, but {place} has {len(rounds)} rounds"
+        elif rounds[one.round - 1] is None:
+            wrong[one.place] = f"{one.place} is of round {one.round}, which in {place} has no answer options"
+        elif others:
+            wrong[one.place] = f"{one.place} and {others[0]} are of round {one.round} of {place} and differ"
+    return wrong

@@ -5,6 +5,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from yarl import URL
 
+from ..names import printable
 from ..sources import shown
 from .faults import Refused
 
@@ -70,6 +71,6 @@ def _quoted(text: str) -> str:
 def shown_briefly(url: str) -> str:
     """As `shown`, and for what is no URL at all: on one short line, its query left out."""
     try:
-        return shown(url).partition("?")[0][:100]
+        return printable(shown(url).partition("?")[0][:100])
     except ValueError:
         return "the address"

@@ -15,7 +15,7 @@ from .wanted import Wanted
 PICTURES = "pictures"
 """The folder that they go to."""
 Rows = Iterator[tuple[str, Any]]
-"""Place and value."""
+"""Row, such as "row 17", and value."""
 
 
 def read_column(urls: str) -> tuple[list[Wanted], list[Failure]]:
@@ -37,8 +37,10 @@ def read_column(urls: str) -> tuple[list[Wanted], list[Failure]]:
         )
     wanted: dict[str, Wanted] = {}
     faults: list[Failure] = []
+    begins, ends = places_of(urls)
     try:
-        for place, value in read(path, column):
+        for row, value in read(path, column):
+            place = f"{begins}{row}{ends}"
             if value is None or (isinstance(value, str) and not value.strip()):
                 continue
             url = value.strip() if isinstance(value, str) else ""
@@ -50,12 +52,18 @@ def read_column(urls: str) -> tuple[list[Wanted], list[Failure]]:
                 if not url:
                     raise Refused("bad url", f"{str(value)[:60]!r} is no URL but {type(value).__name__}")
                 address(url)
-                wanted[url] = Wanted(url, name, "image", f"{path.name}: {place}", by_content=True)
+                wanted[url] = Wanted(url, name, "image", place, by_content=True)
             except Refused as refused:
-                faults.append(Failure("", shown_briefly(url), refused.kind, refused.reason, f"{path.name}: {place}"))
+                faults.append(Failure("", shown_briefly(url), refused.kind, refused.reason, place))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from None
     return list(wanted.values()), faults
+
+
+def places_of(urls: str) -> tuple[str, str]:
+    """How the places of a column's URLs begin and end: "catalogue.csv: row 17, thumbnail_url"."""
+    file, _, column = urls.rpartition(":")
+    return f"{Path(file).name}: ", f", {column}"
 
 
 def _csv(path: Path, column: str) -> Rows:

@@ -1,6 +1,7 @@
 """Is it the file that was wanted? Looked at before it gets its name."""
 
 import os
+import struct
 import threading
 import zipfile
 import zlib
@@ -20,7 +21,6 @@ DECODING = threading.BoundedSemaphore(min(8, os.cpu_count() or 1))
 """So many pictures are in memory decoded; more would not be faster."""
 NO_PICTURE = {"empty file", "not an image", "truncated image", "broken image"}
 """What `check_image` may find that another download could cure; the rest is the build's to judge."""
-IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"\0\0\0")
 ARCHIVE_STARTS = (b"PK\3\4", b"PK\5\6", b"\x1f\x8b", b"BZh")
 EXTENSIONS = {
     "JPEG": ".jpg",
@@ -54,12 +54,22 @@ def starts_as(kind: Kind, start: bytes) -> bool:
     """Whether a file that begins so may be of the kind, whatever the server calls it."""
     match kind:
         case "image":
-            return start.startswith(IMAGE_STARTS)
+            return _is_known_to_pillow(start[:16])
         case "archive":
             return start.startswith(ARCHIVE_STARTS) or start[257:262] == b"ustar"
         case "json" | "jsonl":
             return start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in {b"{", b"["}
     return False
+
+
+def start_fault(wanted: Wanted, start: bytes) -> Wrong | None:
+    """What is wrong with a file that begins so, told before the rest of it comes; its hash would tell more."""
+    if wanted.kind == "file" or wanted.sha256 is not None or starts_as(wanted.kind, start):
+        return None
+    if wanted.kind == "image":
+        return Wrong("not an image", f"it begins with {start[:12]!r}, as no picture does that Pillow can read")
+    what, kind = ("zip or tar", "archive") if wanted.kind == "archive" else ("JSON", "json")
+    return Wrong(f"broken {kind}", f"it begins with {start[:12]!r}, as no {what} does")
 
 
 def settle(part: Part, wanted: Wanted, folder: Path, largest: int, stop: Stop) -> Whole:
@@ -133,6 +143,20 @@ def _picture(path: Path) -> str:
             return EXTENSIONS.get(image.format or "", ".img")
     except Exception:  # A bomb, by Pillow's own measure: the build says so.
         return ".img"
+
+
+def _is_known_to_pillow(prefix: bytes) -> bool:
+    """Whether any of its formats begins so; TGA and a few as old have no such beginning."""
+    from PIL import Image
+
+    Image.init()
+    for _, accept in Image.OPEN.values():
+        try:
+            if accept is not None and accept(prefix) is True:
+                return True
+        except (SyntaxError, IndexError, TypeError, struct.error):  # As Pillow does where the prefix is short.
+            continue
+    return False
 
 
 def _off_its_transfer(part: Part, wanted: Wanted, largest: int, stop: Stop) -> Path:

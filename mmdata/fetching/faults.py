@@ -19,7 +19,7 @@ class Failure:
     reason: str
     """One sentence, with the next step."""
     place: str
-    """Where the URL was read: "sources.yaml: train.zip", "catalogue.csv: row 17"."""
+    """Where the URL was read: "sources.yaml: train.zip", "catalogue.csv: row 17, image"."""
 
 
 class Refused(Exception):

@@ -12,8 +12,8 @@ from typing import BinaryIO
 import aiohttp
 
 from ..names import bytes_text
-from .content import looks_like_html, starts_as
-from .faults import Again, Refused, Wrong, disk_fault
+from .content import digest_of, looks_like_html, start_fault, starts_as
+from .faults import Again, Refused, Stop, Wrong, disk_fault
 from .hosts import LONGEST_PAUSE, LONGEST_WAIT, PAUSE_SECONDS, Host
 from .parts import Part, validator_of
 from .requests import answered, fault_of
@@ -24,6 +24,10 @@ TRIES = 6
 BUSY_TRIES = 12
 """Of which so many where the server only asks to slow down."""
 PROGRESS_BYTES = 1_000_000
+START_BYTES = 512
+"""A file is looked at once so many bytes are here, or all."""
+WORTH_SEEING = 100_000_000
+"""A file declared to be no larger than this is read though the server says that it is: what comes may be the file."""
 SLOW_SECONDS, SLOW_BYTES = 60.0, 30_000
 """A file that brings less than so many bytes in so many seconds is asked for again."""
 
@@ -40,6 +44,7 @@ class Way:
     """Told of bytes as they come; of fewer than none, where they are of no use."""
     learned: Callable[[Wanted, int], None]
     """Told how large a file is, once the server says so."""
+    stop: Stop
 
 
 async def get(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
@@ -51,7 +56,7 @@ async def get(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
         SourceError: the disk will not have it.
     """
     tries = busy = 0
-    best = part.have
+    best, cut_at = part.have, -1
     while True:
         try:
             async with way.host.slots:
@@ -63,6 +68,9 @@ async def get(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
             return
         except Again as again:
             fault = again
+        if await _is_whole(way, wanted, part, cut_at):
+            return
+        cut_at = part.have
         if part.have - best >= PROGRESS_BYTES:
             best, tries = part.have, 0
         busy, tries = (busy + 1, tries) if fault.busy else (busy, tries + 1)
@@ -77,6 +85,19 @@ async def get(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
         else:
             pause = min(LONGEST_PAUSE, PAUSE_SECONDS * 2**tries)
             await asyncio.sleep(max(fault.wait or 0, pause * random.uniform(0.5, 1)))  # noqa: S311 - no secret
+
+
+async def _is_whole(way: Way, wanted: Wanted, part: Part, cut_at: int) -> bool:
+    """Whether what came before a cut is all of the file, and the server's length was wrong.
+
+    A file of unknown size is hashed only once it was cut twice at the same byte: its end, most likely.
+    """
+    have = part.have
+    if part.packed or not have or have != (cut_at if wanted.bytes is None else wanted.bytes):
+        return False
+    if wanted.sha256 is None:
+        return wanted.bytes is not None
+    return await asyncio.to_thread(digest_of, part.path, way.stop) == wanted.sha256
 
 
 async def _attempt(way: Way, wanted: Wanted, part: Part, largest: int) -> None:
@@ -137,9 +158,10 @@ def _from_the_start(way: Way, wanted: Wanted, part: Part, largest: int, response
     size = response.content_length if response.headers.get("Transfer-Encoding") is None else None
     if size is not None:
         is_page = "html" in response.content_type and wanted.kind != "file"
-        if wanted.bytes is not None and size != wanted.bytes and not packed and not is_page:
+        wrong = wanted.bytes is not None and size != wanted.bytes and not packed and not is_page
+        if wrong and (size < largest or largest > WORTH_SEEING):
             raise Wrong("wrong size", f"the server has {size:,} bytes there; {wanted.place} says {wanted.bytes:,}")
-        if size > (_room_for_packed(largest) if packed else largest):
+        if (packed or wanted.bytes is None) and size > (_room_for_packed(largest) if packed else largest):
             raise Refused("too large", _too_large(f"the server says {bytes_text(size)}", largest))
         way.learned(wanted, size)
     way.arrived(-part.have)
@@ -151,13 +173,11 @@ async def _written(
 ) -> None:
     """Every byte that comes is in the part before the next is waited for."""
     slow_at, slow_from = time.monotonic() + SLOW_SECONDS, have
+    start: bytes | None = None if have or part.packed else b""  # As far as it was not yet looked at.
     while chunk := await response.content.readany():
-        if not have and not part.packed:
-            html = "html" in response.content_type and not starts_as(wanted.kind, chunk)
-            if wanted.kind != "file" and (html or looks_like_html(chunk)):
-                raise Wrong("web page", _page(wanted))
-            if html and not wanted.name.lower().endswith((".html", ".htm")):
-                raise Wrong("web page", _page(wanted))
+        if start is not None and len(start := start + chunk) >= START_BYTES:
+            _require_start(wanted, response, start)
+            start = None
         have += len(chunk)
         if have > (_room_for_packed(largest) if part.packed else largest):
             if wanted.bytes is not None:
@@ -174,6 +194,19 @@ async def _written(
         raise Again("connection", "the connection was cut before the file was whole")
     if part.size is None and wanted.bytes is not None and have < wanted.bytes and not part.packed:
         raise Again("connection", "the connection was cut before the file was whole")
+    if start:
+        _require_start(wanted, response, start)
+
+
+def _require_start(wanted: Wanted, response: aiohttp.ClientResponse, start: bytes) -> None:
+    """Raises Wrong where a file that begins so is not what was wanted: the rest need not come."""
+    html = "html" in response.content_type and not starts_as(wanted.kind, start)
+    if wanted.kind != "file" and (html or looks_like_html(start)):
+        raise Wrong("web page", _page(wanted))
+    if html and not wanted.name.lower().endswith((".html", ".htm")):
+        raise Wrong("web page", _page(wanted))
+    if (fault := start_fault(wanted, start)) is not None:
+        raise fault
 
 
 def _room_for_packed(largest: int) -> int:

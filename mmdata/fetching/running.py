@@ -1,14 +1,12 @@
 """All files: many at once, few of one server, each brought to its end."""
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import aiohttp
 
@@ -17,6 +15,7 @@ from ..progress import Progress
 from ..sources import shown
 from .addresses import address
 from .content import ENDINGS, Whole, examined, settle
+from .failures import Failures
 from .faults import Failure, Refused, Stop, Wrong, disk_fault
 from .getting import Way, get
 from .hosts import PAUSE_SECONDS, Host
@@ -46,7 +45,6 @@ class Tally:
     archives: int = 0
     unpacked: int = 0
     """Files out of them, in this run."""
-    failures: list[Failure] = field(default_factory=list)
 
 
 class Run:
@@ -57,7 +55,7 @@ class Run:
         ledger: of that folder, open.
         largest: bytes that a file may have whose size is not declared; by default by its kind.
         per_host, concurrency: requests at once, of one server and of all.
-        failures: where each failure is noted as it happens.
+        failures: of that folder, open.
     """
 
     def __init__(
@@ -68,7 +66,7 @@ class Run:
         largest: int | None,
         per_host: int,
         concurrency: int,
-        failures: TextIO,
+        failures: Failures,
         progress: Progress,
     ):
         self._folder, self._ledger, self._largest = folder, ledger, largest
@@ -105,7 +103,7 @@ class Run:
             ):
                 for name, queue in queues.items():
                     host = Host(name, asyncio.Semaphore(self._per_host))
-                    way = Way(session, host, slots, self._arrived, self._learned)
+                    way = Way(session, host, slots, self._arrived, self._learned, self._stop)
                     for _ in range(min(AT_WORK * self._per_host, len(queue))):
                         group.create_task(self._drain(way, queue))
         except BaseExceptionGroup as several:  # The first took the others down.
@@ -130,6 +128,7 @@ class Run:
             whole = await self._whole(way, wanted)
             if wanted.unpack and whole is not None:
                 await self._unpack(wanted, whole)
+            self._failures.settled(wanted.name)
         except Refused as refused:
             self._fail(wanted, refused.kind, refused.reason)
         self._tell()
@@ -218,13 +217,7 @@ class Run:
 
     def _fail(self, wanted: Wanted, kind: str, reason: str) -> None:
         self._sizes.pop(wanted.name, None)
-        self.note(Failure(wanted.name, shown(wanted.url), kind, reason, wanted.place))
-
-    def note(self, failure: Failure) -> None:
-        """List a failure, now."""
-        self.tally.failures.append(failure)
-        self._failures.write(json.dumps(asdict(failure), ensure_ascii=False) + "\n")
-        self._failures.flush()
+        self._failures.note(Failure(wanted.name, shown(wanted.url), kind, reason, wanted.place))
 
     def _learned(self, wanted: Wanted, size: int) -> None:
         self._sizes[wanted.name] = size
@@ -237,11 +230,10 @@ class Run:
     def _tell(self) -> None:
         if (now := time.monotonic()) - self._told >= TELL_SECONDS:
             self._told = now
-            done = self.tally.here + self.tally.fetched + len(self.tally.failures)
+            failed = len(self._failures.new)
+            done = self.tally.here + self.tally.fetched + failed
             total = sum(self._sizes.values()) if len(self._sizes) < 1000 else 0
-            note = f"{done:,}/{self._all:,} files" + (
-                f", {len(self.tally.failures):,} failed" if self.tally.failures else ""
-            )
+            note = f"{done:,}/{self._all:,} files" + (f", {failed:,} failed" if failed else "")
             self._progress.bytes(self._done_bytes, max(total, self._done_bytes) or None, note)
 
 

@@ -14,6 +14,8 @@ from .faults import Refused
 from .names import OURS, Names, name_fault
 from .wanted import ARCHIVES, Kind, Wanted, kind_of
 
+SOURCES = "sources.yaml"
+
 
 class Listed(BaseModel):
     """One file of sources.yaml."""
@@ -39,29 +41,34 @@ def read_sources(folder: Path) -> list[Listed]:
     Raises:
         CorpusError: there is none, or something in it is wrong.
     """
-    path = folder / "sources.yaml"
+    path = folder / SOURCES
     if not path.exists():
         raise CorpusError(
-            f"{folder} has no sources.yaml, which lists what to fetch: a list of `url`, `name` and, where known, "
+            f"{folder} has no {SOURCES}, which lists what to fetch: a list of `url`, `name` and, where known, "
             "`bytes`, `sha256`, `split`. Or give a column of URLs: --urls FILE:COLUMN"
         )
     value = parse_yaml(read_text(path), str(path))
     if not isinstance(value, list) or not value:
-        raise CorpusError(f"{path}: a list of files is wanted, each with a `url` and a `name`")
+        raise CorpusError(f"{path}: a list of files is wanted, as `- {{url: https://…, name: train.zip}}`")
     listed = []
     for number, one in enumerate(value, 1):
         try:
             listed.append(TypeAdapter(Listed).validate_python(one))
         except ValidationError as error:
-            raise CorpusError(f"{path}, file {number}: {explain(error)}") from None
+            known = ", ".join(Listed.model_fields)
+            raise CorpusError(
+                f"{path}, file {number}: {explain(error)}. Correct it; a file may have: {known}"
+            ) from None
     names = Names()
     for one in listed:
         fault = name_fault(one.name)
         if fault or one.name.startswith(".") or one.name in OURS:
-            raise CorpusError(f"{path}: the name {one.name!r} will not do: {fault or 'it is kept for mmdata itself'}")
+            why = fault or "it is kept for mmdata itself"
+            raise CorpusError(f"{path}: the name {one.name!r} will not do: {why}. Name it as train.zip or images/a.jpg")
         if one.unpack and not one.name.lower().endswith(ARCHIVES):
             raise CorpusError(
-                f"{path}: {one.name} is to be unpacked, but its name ends in none of {', '.join(ARCHIVES)}"
+                f"{path}: {one.name} is to be unpacked, but its name ends in none of {', '.join(ARCHIVES)}. Name it so, or "
+                "leave out `unpack`"
             )
         places = [one.name, folder_of(one.name)] if unpacked(one) else [one.name]
         for place in places:
@@ -70,7 +77,7 @@ def read_sources(folder: Path) -> list[Listed]:
         try:
             address(one.url)
         except Refused as refused:
-            raise CorpusError(f"{path}: {one.name}: {refused.reason}") from None
+            raise CorpusError(f"{path}: {one.name}: {refused.reason}. Correct its `url`") from None
     return listed
 
 
@@ -109,7 +116,7 @@ def wanted_of(
             url=one.url.strip(),
             name=one.name,
             kind=one.kind or kind_of(one.name),
-            place=f"sources.yaml: {one.name}",
+            place=f"{SOURCES}: {one.name}",
             bytes=one.bytes,
             sha256=one.sha256,
             unpack=unpack and unpacked(one),

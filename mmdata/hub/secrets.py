@@ -15,8 +15,14 @@ KINDS = {
     "an Amazon key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
     "a private key": r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----",
+    "a password in a URL": r"://[^\s/?#@:\"'<>]*:[^\s/?#@\"'<>]+@",
+    "a key or signature in a URL": (
+        r"(?i)://[^\s\"'<>]*[?&;#](?:[\w.~%-]*[_-])?"
+        r"(?:sig|signature|credential|secret|(?:pass(?:word|wd)?|pwd)|token|(?:api|(?:aws)?access)?key(?:id)?)"
+        r"(?:__)?=[\w%+/.~=-]{4,}"
+    ),
 }
-"""By the forms that their makers give them."""
+"""By the forms that their makers give them; of a URL's query, by the names that servers give theirs."""
 VARIABLES = ("HF_TOKEN", "OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY")
 
 

@@ -87,6 +87,10 @@ def step(
             if not given:
                 raise CorpusError(f"{at}: each={each!r}, so its first parameter must be one of these rows; it has none")
             del given[0]
+        if each is not None and LISTING in given:
+            raise CorpusError(
+                f"{at}: it runs for each row, in other processes, so it cannot have `listing`; read in a step before"
+            )
         if (LISTING in given) != bool(reads):
             raise CorpusError(
                 f"{at}: a step with the parameter `listing` says which files it reads, as reads=('*.png',)"

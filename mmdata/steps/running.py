@@ -131,6 +131,7 @@ class Steps:
             maker = RowMaker(self.builder, self.builder.corpus, "full")
             fresh = self.work / f"{one.name}.table"
             write_table(fresh, self.builder.corpus, one.name, one.makes, made, maker, key)
+            self.cache.remember(maker.checked, maker.decode)  # The rows that have them need not decode them again.
             shutil.rmtree(kept, ignore_errors=True)  # What a full disk, or a person, left of it.
             os.rename(fresh, kept)
         else:

@@ -1,5 +1,6 @@
 """`mmdata fetch`: get the files that a corpus's source consists of."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -15,16 +16,15 @@ from rich.text import Text
 from ..annotation.client import run
 from ..corpus import Corpus
 from ..errors import SourceError
-from ..fetching.columns import read_column
+from ..fetching.columns import places_of, read_column
+from ..fetching.failures import FAILURES, Failures
 from ..fetching.faults import Failure, disk_fault
 from ..fetching.ledger import Ledger
 from ..fetching.running import Run, Tally
-from ..fetching.sources_file import read_sources, wanted_of
+from ..fetching.sources_file import SOURCES, read_sources, wanted_of
 from ..lock import locked
 from ..names import bytes_text
 from ..progress import Progress, Silent
-
-FAILURES = "failures.jsonl"
 
 
 @dataclass(slots=True)
@@ -45,7 +45,9 @@ class Fetched:
     unpacked: int = 0
     """Files out of so many archives."""
     failures: list[Failure] = field(default_factory=list)
-    """Files that could not be had; failures.jsonl lists them too."""
+    """Files that could not be had in this run; failures.jsonl lists them too."""
+    earlier: int = 0
+    """Files that failed in earlier runs, were not asked for in this one, and are still not here."""
     seconds: float = 0.0
 
 
@@ -84,6 +86,7 @@ def fetch(
     Raises:
         CorpusError: no corpus, no sources.yaml, a mistake in it, or no such split or name.
         SourceError: the column cannot be read, another fetch is at work there, or the disk will not have it.
+        KeyboardInterrupt: Ctrl-C. What came is kept, whole files and parts; the next run goes on with it.
     """
     began = monotonic()
     home = Corpus(folder).folder
@@ -94,39 +97,57 @@ def fetch(
         if split is not None or only:
             raise SourceError("--split and --only choose from sources.yaml; they do not go with --urls")
         wanted, faults = read_column(urls)
+        names = {one.name for one in wanted}
+        begins, ends = places_of(urls)
     else:
-        wanted, faults = wanted_of(home, read_sources(home), split, only, unpack), []
+        listed = read_sources(home)
+        wanted, faults = wanted_of(home, listed, split, only, unpack), []
+        names = {one.name for one in listed}
+        begins, ends = f"{SOURCES}: ", ""
     place = Path(into).expanduser() if into is not None else Path(folder).expanduser() / "source"
     _make(place, hidden=into is None)
     progress = progress or Silent()
     progress.stage("fetching")
-    with locked(place / ".fetch/lock", "fetched into", SourceError, folder=str(place)), Ledger(place) as ledger:
+
+    def still(failure: Failure) -> bool:
+        """Whether a file of an earlier failure is wanted still: of other lists it cannot be told."""
+        ours = failure.place.startswith(begins) and failure.place.endswith(ends)
+        return failure.name in names or not ours
+
+    with locked(place / ".fetch/lock", "fetched into", SourceError, folder=str(place)):
         for litter in (place / ".fetch").glob("*.plain"):
             litter.unlink()
-        try:
-            with (place / FAILURES).open("w", encoding="utf-8") as failures:
-                job = Run(
-                    place,
-                    ledger,
-                    largest=max_bytes,
-                    per_host=per_host,
-                    concurrency=concurrency,
-                    failures=failures,
-                    progress=progress,
-                )
-                for fault in faults:
-                    job.note(fault)
+        with Ledger(place) as ledger, Failures(place, still) as failures:
+            job = Run(
+                place,
+                ledger,
+                largest=max_bytes,
+                per_host=per_host,
+                concurrency=concurrency,
+                failures=failures,
+                progress=progress,
+            )
+            for fault in faults:
+                failures.note(fault)
+            try:
                 run(job.bring(wanted))
-        except OSError as error:
-            raise disk_fault(error, place / FAILURES) from None
-        if not job.tally.failures:
-            (place / FAILURES).unlink()
-    return _done(Path(folder), place, job.tally, monotonic() - began)
+            except asyncio.CancelledError:  # A notebook's interrupt.
+                raise KeyboardInterrupt from None
+    return _done(Path(folder), place, job.tally, failures, monotonic() - began)
 
 
-def _done(folder: Path, place: Path, tally: Tally, seconds: float) -> Fetched:
+def _done(folder: Path, place: Path, tally: Tally, failures: Failures, seconds: float) -> Fetched:
     return Fetched(
-        folder, place, tally.here, tally.fetched, tally.bytes, tally.archives, tally.unpacked, tally.failures, seconds
+        folder=folder,
+        into=place,
+        here=tally.here,
+        fetched=tally.fetched,
+        bytes=tally.bytes,
+        archives=tally.archives,
+        unpacked=tally.unpacked,
+        failures=failures.new,
+        earlier=failures.earlier,
+        seconds=seconds,
     )
 
 
@@ -157,8 +178,11 @@ def as_screen(done: Fetched) -> Group:
         for kind, count in Counter(failure.kind for failure in done.failures).most_common():
             one = next(failure for failure in done.failures if failure.kind == kind)
             table.add_row(*map(Text, (kind, f"{count:,}", one.name or one.place, one.reason)))
-        lines += [table, Text(f"All of them: {done.into / FAILURES}")]
+        and_earlier = f", and {done.earlier:,} of earlier runs" if done.earlier else ""
+        lines += [table, Text(f"All of them{and_earlier}: {done.into / FAILURES}")]
     else:
+        if done.earlier:
+            lines.append(Text(f"{_files(done.earlier)} of earlier runs still to be had: {done.into / FAILURES}"))
         lines.append(Text(f"Next: mmdata build {quote(str(done.folder))} --source {quote(str(done.into))}"))
     return Group(*lines)
 

@@ -83,17 +83,18 @@ def run_steps(
 
 def as_screen(done: Sequence[StepRun]) -> RenderableType:
     """The steps, a line each, and what they noticed."""
-    table = Table("", "step", "rows", "", "", box=None, pad_edge=False, header_style="dim")
+    table = Table("", "step", "rows", "", box=None, pad_edge=False, header_style="dim")
     table.columns[2].justify = "right"
     for number, one in enumerate(done, 1):
         how = f"{one.seconds:.1f} s" if one.again else "unchanged"
-        table.add_row(str(number), one.name, f"{one.rows:,}", how, str(one.table))
+        table.add_row(str(number), one.name, f"{one.rows:,}", how)
     lines = [
         Text.assemble((f"{f.level}: {f.check}: ", "red" if f.level == "error" else "yellow"), f.message)
         for one in done
         for f in one.findings
     ]
-    return Group(table, *lines)
+    where = [Text(f"each table is a folder of {done[0].table.parent}", "dim")] if done else []
+    return Group(table, *where, *lines)
 
 
 def as_json(done: Sequence[StepRun]) -> str:
