@@ -3,7 +3,7 @@
 import polars as pl
 
 from ..names import printable
-from .check import Check, Hits, at_texts, located, summed
+from .check import Check, Hit, Hits, at_texts, located, summed
 from .slices import Slice
 
 
@@ -33,25 +33,25 @@ def tag_unknown(some: Slice) -> Hits:
     return _tags(
         some,
         "unknown",
-        "<{tag}> says '{said}', which is not in labels.yaml. Known: {known}. Add it there as an alias, or correct the answer",
+        "{tag} says '{said}', which is not in labels.yaml. Known: {known}. Add it there as an alias, or correct the answer",
     )
 
 
 def tag_alias(some: Slice) -> Hits:
     """Answers whose label tag names the right class by an alias: `mmdata fix` writes the class's name."""
-    return _tags(some, "alias", "<{tag}> says '{said}', an alias of {cls}: `mmdata fix` writes {cls}")
+    return _tags(some, "alias", "{tag} says '{said}', an alias of {cls}: `mmdata fix` writes {cls}")
 
 
 def tag_contradicts(some: Slice) -> Hits:
     """Answers whose label tag names another class than the row has."""
-    return _tags(some, "contradicts", "<{tag}> says '{said}', but the row's {field} is {own}: one of the two is wrong")
+    return _tags(some, "contradicts", "{tag} says '{said}', but the row's {field} is {own}: one of the two is wrong")
 
 
 def tag_undecided(some: Slice) -> Hits:
     """Answers whose label tag says that the model cannot tell, by the prompt's `none:` word."""
     if not any(rule.field and rule.none for rule in some.prompt.wanted.tags.values()):
         return Hits(could_not=["the prompt has no label tag with a `none:` word"])
-    return _tags(some, "none", "<{tag}> says '{said}': the model cannot tell that it is {own}")
+    return _tags(some, "none", "{tag} says '{said}': the model cannot tell that it is {own}")
 
 
 def _tags(some: Slice, verdict: str, message: str) -> Hits:
@@ -73,11 +73,18 @@ def _tags(some: Slice, verdict: str, message: str) -> Hits:
             "contradicts": (cls != "") & (cls != own) & ~undecided & some.own(field).is_not_null(),
         }[verdict]
         wrong = pl.DataFrame({"said": said, "own": own, "cls": cls}).filter(mask)
+        # An object says it in a field of the tag's name.
+        shown = f"<{tag}>" if some.prompt.response_schema is None else f"field {tag}"
         says = [
-            message.format(tag=tag, field=field, known=known, said=printable(word), own=is_, cls=named)
+            message.format(tag=shown, field=field, known=known, said=printable(word), own=is_, cls=named)
             for word, is_, named in wrong.head(some.limit).iter_rows()
         ]
-        parts.append(located(some, f"(?s)<{tag}>.*?</{tag}>", says, mask))
+        if some.prompt.response_schema is None:
+            parts.append(located(some, f"(?s)<{tag}>.*?</{tag}>", says, mask))
+        else:
+            numbers = some.texts.filter(mask)["number"]
+            first = [Hit(number, say) for number, say in zip(numbers, says, strict=False)]
+            parts.append(Hits(len(mask), len(numbers), first))
     total = summed(parts, some.limit)
     total.judged = len(some.texts)
     return total
