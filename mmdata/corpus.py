@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from .builder import CorpusBuilder
 
+BESIDE = {"terms.yaml", "prices.yaml", "sources.yaml"}
+"""Files of a corpus folder that decide nothing about its rows."""
 NAME = r"[a-z][a-z0-9_]*"
 """Of a corpus and its folder."""
 HOME = Path(__file__).parent / "dataset_builders"
@@ -163,7 +165,7 @@ class Corpus:
         return CorpusError(f"{path}{at}: {type(error).__name__}: {error} (while {doing})")
 
     def code_digest(self) -> str:
-        """Of everything besides the source that decides what the rows are: code and labels."""
+        """Of everything besides the source that decides what the rows are: code, labels and tables beside them."""
         package = Path(__file__).parent
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
         paths = [
@@ -173,7 +175,7 @@ class Corpus:
             package / "verbs" / "build.py",
             *schemas.glob("*.py"),
             *self.folder.glob("*.py"),
-            self.folder / "labels.yaml",
+            *(path for path in self.folder.glob("*.yaml") if path.name not in BESIDE),
         ]
         total = sha256()
         for path in sorted(paths):

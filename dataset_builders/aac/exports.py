@@ -1,0 +1,91 @@
+"""A release as the files of the original system, whose scripts then go on working."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmdata import MmdataError
+from mmdata.steps.current import current
+
+STYLES = ("most_likely", "alternative", "creative")
+EMPTY = {"time": None, "place": "", "interaction_partner": "", "current_activity": ""}
+"""The original's context before one is written."""
+
+Row = dict[str, Any]
+
+
+def dataset_completed(rows: Iterator[Row], into: Path, pictures: bool = False) -> list[Path]:
+    """dataset_completed.json, items as the original's; with --pictures, images/ too."""
+    items: list[tuple[Any, Row]] = []
+    written: set[str] = set()
+    for row in rows:
+        items.append((_order(row["id"]), _item(row)))
+        for id, picture in zip(row["card_ids"], row["cards"], strict=True) if pictures else ():
+            if id not in written:
+                written.add(id)
+                (into / "images").mkdir(exist_ok=True)
+                (into / "images" / f"{id}.png").write_bytes(picture["bytes"])
+    items.sort(key=lambda one: one[0])
+    for number, (_, item) in enumerate(items, 1):
+        if not isinstance(item["id"], int):
+            item["id"] = number  # The original counts.
+    path = into / "dataset_completed.json"
+    with path.open("w", encoding="utf-8") as file:
+        json.dump([item for _, item in items], file, ensure_ascii=False, indent=2)
+    return [path, into / "images"] if written else [path]
+
+
+def clustering_results(rows: Iterator[Row], into: Path) -> list[Path]:
+    """clustering_results.json: the cluster of every card, also of those that no row has."""
+    table = current(Path(__file__).parent, "clusters")
+    groups = dict(zip(table.column("number"), table.column("card_ids"), strict=True)) if table else {}
+    cluster_of = {f"{id}.png": number for number, ids in groups.items() for id in ids}
+    for row in rows:
+        said = row["clusters"] or [None] * len(row["card_ids"])
+        if any(cluster_of.get(f"{id}.png") != number for id, number in zip(row["card_ids"], said, strict=True)):
+            raise MmdataError(
+                f"row {row['id']}: the clusters that this folder has now are not those that the release was made with, or it "
+                "was made without. Build it again, then export"
+            )
+    names = sorted(cluster_of)
+    path = into / "clustering_results.json"
+    result = {
+        "cluster_labels": [cluster_of[name] for name in names],
+        "clustered_files": {
+            str(number): [name for name in names if cluster_of[name] == number] for number in sorted(groups)
+        },
+        "n_clusters": len(groups),
+        "filenames": names,
+    }
+    path.write_text(json.dumps(result, ensure_ascii=False, indent=2), encoding="utf-8")
+    return [path]
+
+
+def _item(row: Row) -> Row:
+    context, output = row["context"], row["output"]
+    if not any((context or {}).values()):
+        context = row.get("situation") or context or EMPTY
+    if output is None:
+        said = row.get("interpretations")
+        output = [said[style] for style in STYLES] if said else ""
+    return {
+        "id": _number(row["id"]),
+        "input": {
+            "persona": row["persona"],
+            "context": context,
+            "past_interpretation": row["past_interpretation"] or "",
+            "AAC_card_combination": [f"{id}.png" for id in row["card_ids"]],
+        },
+        "output": output,
+    }
+
+
+def _number(id: str) -> int | str:
+    """An imported item's own number; other ids as they are."""
+    return int(id) if id.isascii() and id.isdecimal() and str(int(id)) == id else id
+
+
+def _order(id: str) -> Any:
+    number = _number(id)
+    return (0, number, "") if isinstance(number, int) else (1, 0, id)

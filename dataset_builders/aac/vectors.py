@@ -1,0 +1,22 @@
+"""Step `vectors`: where each card lies among the others."""
+
+from collections.abc import Iterator
+
+from mmdata.schemas import AacCard, CardVector
+from mmdata.steps import step
+
+from .embedding import BUILTIN, both, picture_vector, text_vector
+
+
+@step(CardVector, each="cards", uses=("pillow", "numpy"))
+def vectors(card: AacCard, *, embedding: str) -> Iterator[CardVector]:
+    """The mean of the normalised vectors of its picture and its keyword."""
+    seen, said = picture_vector(card.image.bytes, embedding), text_vector(words_of(card, embedding), embedding)
+    yield CardVector(id=card.id, vector=both(seen, said))
+
+
+def words_of(card: AacCard, embedding: str) -> str:
+    """Its keyword; for "builtin", which knows letters and no meanings, its categories too: fruit is not near food else."""
+    if embedding != BUILTIN:
+        return card.keyword
+    return " ".join([card.keyword, *card.categories, *card.categories])

@@ -1,0 +1,112 @@
+"""What trainers want of a combination of cards. Plain functions: they may be copied.
+
+A prompt is made of the pictures in their order, the person and the situation. What is meant is only ever the target,
+and so are the cards' keywords, which would say it: a model has to see them.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+Row = dict[str, Any]
+
+STYLES = {"most_likely": "가장 그럴듯한 해석", "alternative": "다른 관점의 해석", "creative": "창의적인 해석"}
+"""In the order of `output`."""
+WORDS = {"adolescent": "청소년", "adult": "성인", "male": "남성", "female": "여성"}
+CONTEXT = {"time": "시간", "place": "장소", "interaction_partner": "대화 상대", "current_activity": "현재 활동"}
+ASK = "이 사람이 카드로 하려는 말을 자연스러운 한국어 한 문장으로 해석하세요."
+ASK_ALL = (
+    "이 사람이 카드로 하려는 말을 세 가지로 해석해, most_likely, alternative, creative를 키로 하는 JSON으로 쓰세요."
+)
+
+
+def interpretations(row: Row) -> Iterator[Row]:
+    """For fine-tuning, a row per interpretation: the prompt names the style that is wanted, which `style` says too."""
+    for style, said in zip(STYLES, _output(row), strict=False):
+        yield {
+            "images": row["cards"],
+            "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
+            "completion": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
+            "style": style,
+        }
+
+
+def all_three(row: Row) -> Iterator[Row]:
+    """For fine-tuning, a row per combination: all three interpretations in one JSON answer."""
+    said = _output(row)
+    if len(said) == len(STYLES):
+        answer = json.dumps(dict(zip(STYLES, said, strict=True)), ensure_ascii=False)
+        yield {
+            "images": row["cards"],
+            "prompt": _user(row, ASK_ALL),
+            "completion": [{"role": "assistant", "content": [{"type": "text", "text": answer}]}],
+        }
+
+
+def references(row: Row) -> Iterator[Row]:
+    """For evaluation, a row per combination: the prompt for one interpretation, and all as `references`."""
+    if said := _output(row):
+        yield {
+            "id": row["id"],
+            "persona_id": row["persona_id"],
+            "images": row["cards"],
+            "prompt": _user(row, ASK),
+            "references": said,
+            "persona": persona_text(row["persona"]),
+            "context": context_text(_context(row)),
+        }
+
+
+def situations(row: Row) -> Row:
+    """Every combination with its person and situation in words, answered or not."""
+    return {
+        "id": row["id"],
+        "images": row["cards"],
+        "persona": persona_text(row["persona"]),
+        "context": context_text(_context(row)),
+        "keywords": row["keywords"],
+    }
+
+
+def persona_text(persona: Row) -> str:
+    """Who lays the cards, in Korean."""
+    lines = {
+        "나이": WORDS.get(persona["age"], persona["age"]),
+        "성별": WORDS.get(persona["gender"], persona["gender"]),
+        "장애 유형": persona["disability_type"],
+        "의사소통 특성": persona["communication_characteristics"],
+        "관심 주제": ", ".join(persona["interesting_topics"]),
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in lines.items())
+
+
+def context_text(context: Row | None) -> str:
+    """In what situation, in Korean; what is not known is left out."""
+    return "\n".join(f"- {CONTEXT[key]}: {context[key]}" for key in CONTEXT if context and context[key])
+
+
+def _user(row: Row, ask: str) -> list[Row]:
+    """The turn of the user: each picture after its number, so that none changes places."""
+    context = context_text(_context(row))
+    head = f"카드를 내놓은 사람\n{persona_text(row['persona'])}\n" + (f"\n상황\n{context}\n" if context else "")
+    blocks: list[Row] = [{"type": "text", "text": f"{head}\n카드를 내놓은 순서"}]
+    for number in range(1, len(row["cards"]) + 1):
+        blocks += [{"type": "text", "text": f"카드 {number}:"}, {"type": "image"}]
+    return [{"role": "user", "content": [*blocks, {"type": "text", "text": ask}]}]
+
+
+def _context(row: Row) -> Row | None:
+    """Given with the item, or else written by a model."""
+    for name in ("context", "situation"):
+        found = row.get(name)
+        if found and any(found.values()):
+            return found
+    return None
+
+
+def _output(row: Row) -> list[str]:
+    """Given with the item, or else written by a model; none, where neither is so."""
+    if row.get("output"):
+        return row["output"]
+    said = row.get("interpretations") or {}
+    return [said[style] for style in STYLES] if all(said.get(style) for style in STYLES) else []

@@ -1,0 +1,63 @@
+"""What trainers and searchers want of a row. Plain functions: they may be copied.
+
+A prompt is made of the picture, the question and what is known of the item. What is recommended is only ever the
+completion: no prompt hangs on it.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+Row = dict[str, Any]
+
+NAMES = {"season": "계절", "category": "카테고리", "sub_category": "종류", "color": "색상"}
+
+
+def sft(row: Row, features: Row) -> Row:
+    """For fine-tuning: picture, question and what the item is; JSON of answer and recommend is the completion."""
+    known = _known(row, features)
+    said = [f"{name}: {known[field]}" for field, name in NAMES.items() if known[field]]
+    target = {"answer": answered(row), "recommend": row["recommend"]}
+    return {
+        "images": [row["image"]],
+        "prompt": [{"role": "user", "content": "\n".join([asked(row), "", *said])}],
+        "completion": [{"role": "assistant", "content": json.dumps(target, ensure_ascii=False)}],
+    }
+
+
+def embedding(row: Row, features: Row) -> Iterator[Row]:
+    """For CLIP, a row an item: the picture, and colour, sub-category and name as text."""
+    season = features["season"].int2str(row["season"])
+    if season == row["seasons"][0]:
+        known = _known(row, features)
+        del known["season"]
+        text = " ".join(part for part in (row["color"], row["sub_category"], row["goods_name"]) if part)
+        yield {"item_id": row["item_id"], "image": row["image"], "text": text, **known, "seasons": row["seasons"]}
+
+
+def search(row: Row, features: Row) -> Row:
+    """For a vector search: what the original's table holds beside the embeddings, a row an item and season."""
+    return {
+        "id": row["id"],
+        "item_id": row["item_id"],
+        "image": row["image"],
+        "source_url": row["thumbnail_url"] or row["s3_path"],
+        **_known(row, features),
+        "answer": answered(row),
+        "recommend": row["recommend"],
+    }
+
+
+def asked(line: Row) -> str:
+    """The question: as a model worded it (`mmdata annotate --prompt customer`), else from a template."""
+    return str((line.get("customer") or line)["instruction"])
+
+
+def answered(line: Row) -> str:
+    """The answer: as a model worded it (`mmdata annotate --prompt stylist`), else by rule."""
+    return str((line.get("stylist") or line)["answer"])
+
+
+def _known(row: Row, features: Row) -> Row:
+    names = {field: features[field].int2str(row[field]) for field in ("season", "category")}
+    return {**names, "sub_category": row["sub_category"], "color": row["color"]}

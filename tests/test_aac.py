@@ -1,0 +1,168 @@
+"""aac: personas, splits and rows, made of the tiny source; and what becomes of them outside."""
+
+import io
+import json
+import shutil
+
+import pytest
+from aac_files import CORPUS, EMPTY, people, persona, rows_of, saved
+from kit import said
+from PIL import Image
+
+import mmdata
+from mmdata import MmdataError
+from mmdata.replay import replaying
+from mmdata.verbs.export import export
+
+PERSONAS = CORPUS.module("personas")
+
+
+@pytest.fixture(scope="module")
+def _built(tmp_path_factory):
+    folder = mmdata.new("aac", tmp_path_factory.mktemp("한 번"), like="aac")
+    return folder, mmdata.build(folder, folder / "tiny", workers=1)
+
+
+@pytest.fixture
+def built(_built, tmp_path):
+    return shutil.copytree(_built[0], tmp_path / "aac"), _built[1]
+
+
+def edited(folder, change) -> None:
+    path = folder / "tiny/personas.json"
+    saved(path, change(json.loads(path.read_text(encoding="utf-8"))))
+
+
+# Personas
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"age": "old"}, r"persona 2 of 3 \(2\): persona.age: Input should be 'adolescent' or 'adult', got 'old'"),
+        ({"selection_complexity": None}, "persona.selection_complexity: Input should be"),
+        ({"interesting_topics": []}, "persona.interesting_topics: List should have at least 1 item"),
+        ({"interesting_topics": ["음식", " "]}, r"persona.interesting_topics.1: Value error, must not be empty"),
+        ({"preferred_category_types": [-1]}, "persona.preferred_category_types.0: Input should be greater"),
+        ({"gender": ""}, "persona.gender"),
+        ({"hobby": "축구"}, "persona.hobby: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_persona_is_named_with_its_field(change, message):
+    everyone = people(3)
+    everyone[1]["persona"] |= change
+    with pytest.raises(MmdataError, match=message):
+        for at, entry in enumerate(everyone):
+            PERSONAS.entry_of(entry, f"personas.json: persona {at + 1} of 3")
+
+
+def test_disabilities_are_read_with_spaces_and_ids_as_numbers_or_texts():
+    made = PERSONAS.entry_of({"id": "kim", "persona": persona(disability_type="자폐 스펙트럼 장애")}, "here")
+    assert (made.id, made.persona.disability_type) == ("kim", "자폐스펙트럼장애")
+    for id in (None, True, "", 1.5):
+        with pytest.raises(MmdataError, match='here: it needs an "id"'):
+            PERSONAS.entry_of({"id": id, "persona": persona()}, "here")
+    with pytest.raises(MmdataError, match=r"here \(1\): it has name; known are"):
+        PERSONAS.entry_of({"id": 1, "persona": persona(), "name": "x"}, "here")
+
+
+# Rows
+
+
+def test_no_excluded_card_is_anywhere_and_each_row_has_its_own_pictures(built):
+    folder, build = built
+    pictures = {one.stem: one.read_bytes() for one in (folder / "tiny/arasaac").glob("*.png")}
+    rows = rows_of(folder)
+    assert len(rows) == 20
+    for row in rows.values():
+        assert not any("칼" in id for id in row["card_ids"])
+        assert [id.partition("_")[2] for id in row["card_ids"]] == row["keywords"]
+        assert len(row["cards"]) == len(row["keywords"]) == len(row["sources"]) == len(row["clusters"])
+        assert row["attributions"] == ["mmdata, CC0 1.0"]
+        assert (row["context"], row["output"]) == (None, None)
+        for id, picture in zip(row["card_ids"], row["cards"], strict=True):
+            assert picture["path"] == f"{id}.png"
+            if id in pictures and Image.open(io.BytesIO(pictures[id])).mode == "RGB":
+                assert picture["bytes"] == pictures[id]
+    assert "flagged violence: 1 left out, such as arasaac/16_칼.png" in said(build, "cards left out")
+    assert [note.name for note in build.manifest.steps][-1] == "combinations"
+
+
+def test_a_persona_is_in_one_split(built):
+    rows = rows_of(built[0]).values()
+    splits = {}
+    for row in rows:
+        assert row["group"] == row["persona_id"]
+        splits.setdefault(row["persona_id"], set()).add(row["split"])
+    assert sorted(map(len, splits.values())) == [1] * 4
+    assert {split for one in splits.values() for split in one} == {"train", "validation", "test"}
+
+
+def test_by_combination_no_held_out_set_of_cards_is_in_train(built):
+    folder, _ = built
+    edited(folder, lambda everyone: [one | {"items": 40} for one in everyone])
+    build = mmdata.build(folder, folder / "tiny", options={"split_by": "combination"}, workers=1)
+    splits = {}
+    for row in rows_of(folder).values():
+        assert row["group"] == " + ".join(sorted(row["card_ids"]))
+        splits.setdefault(frozenset(row["card_ids"]), set()).add(row["split"])
+    assert max(map(len, splits.values())) == 1 and len(splits) < 160  # Some are laid by two personas.
+    assert len(build.manifest.splits) == 3
+    assert [one.message for one in build.findings if one.level == "error"] == []
+
+
+def test_changing_one_persona_makes_only_its_rows_anew_and_the_order_of_the_file_is_nothing(built):
+    folder, _ = built
+    before = rows_of(folder)
+
+    def change(everyone):
+        everyone[1]["persona"]["interesting_topics"] = ["학교", "꽃"]
+        return everyone[::-1]
+
+    edited(folder, change)
+    mmdata.build(folder, folder / "tiny", workers=1)
+    after = rows_of(folder)
+    assert after.keys() == before.keys()
+    changed = {id for id in after if after[id] != before[id]}
+    assert changed == {id for id in after if id.startswith("2/")}
+
+
+def test_topics_by_a_model_are_asked_for_and_then_used(built, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-loopback-0123456789abcdef")
+    folder, _ = built
+    with pytest.raises(MmdataError, match="the step cluster_topics needs the answers to prompt topics"):
+        mmdata.build(folder, folder / "tiny", config="model_topics", workers=1)
+    with replaying(folder / "tiny_answers.jsonl", faults=False) as url:
+        mmdata.annotate(folder, "topics", base_url=url)
+    build = mmdata.build(folder, folder / "tiny", config="model_topics", workers=1)
+    assert build.manifest.config == "model_topics"
+    (note,) = (note for note in build.manifest.steps if note.name == "cluster_topics")
+    assert [one.prompt["id"] for one in note.asked] == ["topics"]
+
+
+# Outside
+
+
+def test_what_was_made_here_exports_in_the_originals_shape(built, tmp_path):
+    folder, _ = built
+    done = export(folder, "dataset_completed", into=tmp_path / "out")
+    items = json.loads((done.folder / "dataset_completed.json").read_text(encoding="utf-8"))
+    assert [one["id"] for one in items] == list(range(1, 21))
+    first = items[0]
+    assert list(first) == ["id", "input", "output"]
+    assert list(first["input"]) == ["persona", "context", "past_interpretation", "AAC_card_combination"]
+    assert list(first["input"]["persona"]) == list(persona())
+    assert first["input"]["persona"]["preferred_category_types"] and first["input"]["context"] == EMPTY
+    results = export(folder, "clustering_results", into=tmp_path / "clusters")
+    found = json.loads((results.folder / "clustering_results.json").read_text(encoding="utf-8"))
+    assert list(found) == ["cluster_labels", "clustered_files", "n_clusters", "filenames"]
+    assert found["n_clusters"] == len(found["clustered_files"]) == 7
+    home = {name: int(number) for number, names in found["clustered_files"].items() for name in names}
+    assert [home[name] for name in found["filenames"]] == found["cluster_labels"]
+    assert len(home) == 22
+    for row in rows_of(folder).values():
+        assert [home[f"{id}.png"] for id in row["card_ids"]] == row["clusters"]
+    edited(folder, lambda everyone: everyone[:3])
+    mmdata.build(folder, folder / "tiny", options={"clusters_wanted": 3}, workers=1)
+    with pytest.raises(MmdataError, match="the clusters that this folder has now are not those"):
+        export(folder, "clustering_results", version="1.0.0", into=tmp_path / "old")
