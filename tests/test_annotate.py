@@ -228,7 +228,7 @@ class FakeRelease:
     """Rows in memory, as `mmdata.reading.Release` gives them."""
 
     kinds = {"text": "text", "image": "image"}  # noqa: RUF012
-    manifest = type("Manifest", (), {"version": "1.0.0", "taken_from": None})()
+    manifest = type("Manifest", (), {"version": "1.0.0", "taken_from": None, "annotations": []})()
     now: list[tuple[str, str, int]] = []  # noqa: RUF012
     """(id, text, number of the picture)."""
 

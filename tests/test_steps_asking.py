@@ -86,6 +86,15 @@ user: "What does ⟦{{ owner }}⟧ hold?"
 """
 
 
+THEN = """
+id: then
+model: gpt-4o-mini
+image: null
+fields: [seen]
+user: "And then? ⟦{{ seen }}⟧"
+"""
+
+
 def test_all_pictures_of_a_list_are_sent_checked_and_shown(game, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
     folder = game[0]
@@ -106,6 +115,28 @@ def test_all_pictures_of_a_list_are_sent_checked_and_shown(game, monkeypatch, tm
     [judged] = [check.judged for check in report.checks if check.name == "tiny"]
     assert judged == 12 and not [fault for fault in report.faults if fault.level == "error"]
     assert mmdata.release(folder).manifest.annotations[0].rows == 6
+
+
+def test_a_row_without_the_answer_that_is_asked_about_waits(game, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    folder = game[0]
+    mmdata.build(*game)
+    (folder / "prompts").mkdir()
+    (folder / "prompts/seen.yaml").write_text(SEEN)
+    (folder / "prompts/then.yaml").write_text(THEN)
+    with serving() as server:
+        server.behave = lambda row, call: Act(body=completion("" if row == "나" else f"{row} 보임"))
+        url = f"http://127.0.0.1:{server.port}/v1"
+        with pytest.raises(
+            CorpusError, match=r"asks about the answers to seen, which no row of the newest release has yet"
+        ):
+            mmdata.annotate(folder, "then", base_url=url)
+        mmdata.annotate(folder, "seen", base_url=url)
+        assert mmdata.check(folder).answers["then"] == {"missing": 6}
+        mmdata.release(folder)
+        done = mmdata.annotate(folder, "then", base_url=url)
+    assert done.states == {"ok": 4, "waiting": 2}
+    assert [note.column for note in mmdata.release(folder).manifest.annotations] == ["seen", "then"]
 
 
 def undecoded(rows):

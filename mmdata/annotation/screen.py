@@ -49,6 +49,13 @@ def as_screen(done: Annotation) -> RenderableType:
         lines.append(Text("Run the same command later to take in the answers.", "yellow"))
     if done.stopped:
         lines.append(Text(f"stopped: {done.stopped}. Every answer is kept; the same command goes on.", "yellow"))
+    if waiting := was.states["waiting"]:
+        lines.append(
+            Text(
+                f"{waiting:,} rows ask about the answer to another prompt, and have none: get that, release, then go on.",
+                "yellow",
+            )
+        )
     bad = [state for state in ("failed", "refused", "truncated", "invalid", "empty") if done.states[state]]
     if bad:
         lines.append(Text(f"To ask these again: {' '.join(f'--retry {state}' for state in bad)}", "dim"))

@@ -30,7 +30,8 @@ class Comparison:
     retried: int = 0
     """Answered, and to be asked again."""
     states: Counter[str] = field(default_factory=Counter)
-    """Status → rows, of the reused ones; "sent" for those in a batch."""
+    """Status → rows, of the reused ones; "sent" for those in a batch, "waiting" for those that ask about another
+    answer which is not there."""
 
 
 class Todo:
@@ -76,6 +77,7 @@ def compare(
     numbered = enumerate(release.rows(prompt.fields))
     wanted = ((number, row) for number, row in numbered if chosen is None or row.id in chosen)
     anything_sent, asked_before = store.anything_sent(), prompt.id in store.prompts()
+    answers = {note.column for note in release.manifest.annotations} & set(prompt.fields)
     while some := list(itertools.islice(wanted, AT_ONCE)):
         keys = [key_of(prompt, row)[0] for _, row in some]
         held = {key: (status, kind) for key, _, status, kind, *_ in store.newest_of(keys)}
@@ -84,6 +86,9 @@ def compare(
         ask: list[tuple[bytes, int]] = []
         for key, (number, row) in zip(keys, some, strict=True):
             found.rows += 1
+            if any(row.values[name] is None for name in answers):
+                found.states["waiting"] += 1
+                continue
             known = held.get(key)
             if known is not None and not _again(*known, retry):
                 found.reused += 1
