@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import random
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ def quickly() -> Iterator[pytest.MonkeyPatch]:
 def empty_corpus(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "builder.py").write_text("")
+    (folder / ".gitignore").write_text("data/")
     return folder
 
 
@@ -60,7 +62,7 @@ def faults(done: Fetched) -> dict[str, str]:
 
 def listed_in(corpus: Path) -> list[str]:
     """Names, else places, of failures.jsonl."""
-    path = corpus / "source/failures.jsonl"
+    path = corpus / "source/.fetch/failures.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return [line["name"] or line["place"] for line in map(json.loads, lines)]
 
@@ -82,6 +84,16 @@ def a_zip(*files, method=zipfile.ZIP_DEFLATED) -> bytes:
             info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)
             info.compress_type = method
             archive.writestr(info, content)
+    return out.getvalue()
+
+
+def a_tar(*files, packed=True) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w:gz" if packed else "w") as archive:
+        for name, content in ((file, b"") if isinstance(file, tarfile.TarInfo) else file for file in files):
+            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
+            info.size = len(content) if info.isreg() else info.size
+            archive.addfile(info, io.BytesIO(content))
     return out.getvalue()
 
 

@@ -9,7 +9,7 @@ import mmdata
 from mmdata.errors import CorpusError, MmdataError, ReleaseError
 from mmdata.reading import Release
 from mmdata.releases import Releases
-from mmdata.verbs.export import as_json, as_screen, export, formats_of
+from mmdata.verbs.export import as_json, as_screen, export
 
 EXPORTS = '''
 import json
@@ -19,7 +19,6 @@ def table(rows, into):
     with (into / "표.jsonl").open("w", encoding="utf-8") as out:
         for row in rows:
             out.write(json.dumps(row, ensure_ascii=False) + "\\n")
-    return [into / "표.jsonl"]
 
 def folder(rows, into, pictures=False):
     """Pictures, if they are wanted."""
@@ -29,17 +28,16 @@ def folder(rows, into, pictures=False):
         if pictures:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(row["image"]["bytes"])
-    return [into / "names.txt"]
 
 def half(rows, into):
     (into / "half.txt").write_text("half")
     next(rows)["beak"]
 
 def nothing(rows, into):
-    return []
+    pass
 
 def _hidden(rows, into):
-    return []
+    pass
 '''
 
 
@@ -89,6 +87,12 @@ def test_what_is_there_already_stays(corpus, tmp_path):
     with pytest.raises(ReleaseError, match="empty holds something already; name another folder with --into"):
         export(corpus, "folder", into=tmp_path / "empty")
     assert [p.name for p in (tmp_path / "empty").iterdir()] == ["표.jsonl"]
+    for among in ("data/1.2.0", "data", "sample/x/y"):
+        with pytest.raises(ReleaseError, match="which holds releases; name another folder with --into"):
+            export(corpus, "table", into=corpus / among)
+    assert not (corpus / "data/1.2.0").exists()
+    with pytest.raises(ReleaseError, match=r"표.jsonl/x: cannot be written: Not a directory. Put that right, or name"):
+        export(corpus, "table", into=tmp_path / "empty/표.jsonl/x")
 
 
 def test_a_damaged_release_is_said_to_be(corpus, tmp_path):
@@ -100,12 +104,6 @@ def test_a_damaged_release_is_said_to_be(corpus, tmp_path):
 
 
 def test_mistakes_are_named(corpus, skin):
-    assert formats_of(corpus) == {
-        "folder": "Pictures, if they are wanted.",
-        "half": "",
-        "nothing": "",
-        "table": "All rows as JSON lines.",
-    }
     with pytest.raises(CorpusError, match=r"birds has no export 'tabel'\. There are:\n  folder: Pictures, if"):
         export(corpus, "tabel")
     with pytest.raises(CorpusError, match=r"birds: which export\? There are:\n  folder"):

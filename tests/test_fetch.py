@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 import unicodedata
@@ -11,7 +12,7 @@ import unicodedata
 import pytest
 import yaml
 from fetch_server import Fault
-from fetching import faults, listed_in, listing, sha256
+from fetching import faults, listed_in, listing, sha256, tree
 from typer.testing import CliRunner
 
 from mmdata.cli import app
@@ -29,7 +30,6 @@ DATA = random.Random(0).randbytes(200_000)
 
 
 def test_files_come_once_and_are_not_asked_for_again(corpus, site):
-    site.files = {"/가 나.bin": DATA, "/b.json": b'{"a": 1}\n'}
     entries = [
         {"url": f"{site.url}/가 나.bin", "name": "자료/a.bin", "bytes": len(DATA), "sha256": sha256(DATA)},
         {"url": f"{site.url}/b.json", "name": "b.json"},
@@ -40,23 +40,21 @@ def test_files_come_once_and_are_not_asked_for_again(corpus, site):
     assert (done.fetched, done.here, done.failures) == (2, 0, [])
     assert (corpus / "source/자료/a.bin").read_bytes() == DATA
     assert (corpus / "source/b.json").read_bytes() == b'{"a": 1}\n'
-    before = (corpus / "source/fetched.csv").read_bytes()
+    before = tree(corpus)
     site.asked.clear()
     done = fetch(corpus)
     assert (done.fetched, done.here, site.asked) == (0, 2, [])
-    assert (corpus / "source/fetched.csv").read_bytes() == before
-    assert (corpus / "source/.gitignore").read_text() == "*\n"
-    assert not (corpus / "source/failures.jsonl").exists()
+    assert tree(corpus) == before
+    assert (corpus / ".gitignore").read_text() == "data/\nsource/\n"
+    assert {path.name for path in (corpus / "source/.fetch").iterdir()} == {"ledger.csv", "lock"}
 
 
-def test_what_is_half_done_is_no_part_of_a_source(corpus, site, tmp_path):
-    import sqlite3
-
+def test_only_what_was_wanted_is_part_of_a_source(corpus, site):
     site.files["/a.bin"] = DATA
-    listing(corpus, site, "a.bin")
-    fetch(corpus)
+    listing(corpus, site, "a.bin", "gone")
+    assert fetch(corpus).failures and listed_in(corpus)
     files = Listing.of(open_source(corpus / "source"), sqlite3.connect(":memory:")).files()
-    assert {file.path for file in files} == {".gitignore", "a.bin", "fetched.csv"}
+    assert [file.path for file in files] == ["a.bin"]
 
 
 def test_split_and_only_choose(corpus, site):
@@ -90,7 +88,6 @@ def test_split_and_only_choose(corpus, site):
         ("- {url: 'http://h/a', name: a, sha256: abc}", "sha256: String should match"),
         ("- {url: 'http://h/a', name: A.bin}\n- {url: 'http://h/b', name: a.bin}", "would be one place"),
         ("- {url: 'http://h/a', name: a.zip}\n- {url: 'http://h/b', name: a.tar.gz}", "would be one place"),
-        ("- {url: 'http://h/a', name: a.bin, unpack: true}", "ends in none of .zip"),
     ],
 )
 def test_a_mistake_in_sources_yaml_is_named(corpus, text, said):
@@ -125,13 +122,17 @@ def test_failures_are_listed_without_secrets(corpus, site, capsys):
     done = fetch(corpus)
     assert faults(done) == {"none.zip": "http 404", "forbidden": "http 403"}
     assert len(site.asked) == 3, "no second try"
-    lines = [json.loads(line) for line in (corpus / "source/failures.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (corpus / "source/.fetch/failures.jsonl").read_text().splitlines()]
     assert {line["place"] for line in lines} == {"sources.yaml: none.zip", "sources.yaml: forbidden"}
     from rich.console import Console
 
     Console(width=200).print(as_screen(done))
-    shown = capsys.readouterr().out + as_json(done) + (corpus / "source/failures.jsonl").read_text()
-    assert "404" in shown and "geheim" not in shown
+    kept = b"".join(content for name, content in tree(corpus / "source").items() if name != "ok").decode()
+    shown = capsys.readouterr().out + as_json(done) + kept
+    assert "404" in shown and "/ok," in shown and "geheim" not in shown
+    entries[1]["url"] = f"{site.url}/ok?signature=another"
+    (corpus / "sources.yaml").write_text(yaml.safe_dump(entries))
+    assert fetch(corpus, only=["ok"]).here == 1, "it is the same file under a new signature"
     done = fetch(corpus, only=["ok"])
     assert (done.failures, done.earlier, listed_in(corpus)) == ([], 2, ["none.zip", "forbidden"])
     Console(width=200).print(as_screen(done))
@@ -173,6 +174,17 @@ def test_a_file_put_there_by_hand_is_taken_if_it_is_the_one(corpus, site):
     done = fetch(corpus)
     assert (done.here, done.fetched, faults(done), site.asked) == (1, 0, {"b.bin": "name taken"}, [])
     assert (corpus / "source/b.bin").read_bytes() == b"mine"
+
+
+def test_a_file_that_was_damaged_since_is_fetched_anew(corpus, site):
+    site.files = {"/a.bin": DATA, "/b.bin": DATA}
+    listing(corpus, site, "a.bin", "b.bin", sha256=None)
+    fetch(corpus)
+    (corpus / "source/a.bin").write_bytes(DATA[:-1] + b"?")
+    (corpus / "source/b.bin").touch()
+    done = fetch(corpus)
+    assert (done.fetched, done.here) == (1, 1)
+    assert (corpus / "source/a.bin").read_bytes() == DATA
 
 
 def test_an_entry_that_changes_is_fetched_anew(corpus, site):

@@ -58,7 +58,7 @@ def test_whatever_happens_the_file_is_the_servers_in_the_end(of_a, of_b, validat
         assert (corpus / "source/b").read_bytes() == DATA, done
         assert not list((corpus / "source/.fetch").glob("*.p*"))
         assert {path.name for path in corpus.rglob("*")} <= {
-            "builder.py", "sources.yaml", "source", "a.png", "b", "fetched.csv", ".gitignore", ".fetch", "lock",
+            "builder.py", ".gitignore", "sources.yaml", "source", "a.png", "b", ".fetch", "lock", "ledger.csv",
         }  # fmt: skip
         asked = len(site.asked)
         assert fetch(corpus).here == 2 and len(site.asked) == asked

@@ -1,7 +1,10 @@
 """Archives are part of a fetch: unpacked once, never over what is the user's."""
 
+import gzip
+import zipfile
+
 import pytest
-from fetching import a_zip, faults, listing, tree
+from fetching import a_tar, a_zip, faults, listing, tree
 
 from mmdata.verbs.fetch import fetch
 
@@ -35,6 +38,24 @@ def test_a_folder_of_the_users_is_left_alone(corpus, site):
     (corpus / "source/a/mine").write_text("mine")
     done = fetch(corpus)
     assert faults(done) == {"a.zip": "name taken"} and tree(corpus / "source/a") == {"mine": b"mine"}
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
+def test_a_broken_archive_is_not_taken_for_whole_the_next_time(corpus, site, name):
+    whole = a_zip(*FILES, method=zipfile.ZIP_STORED) if name == "a.zip" else a_tar(*FILES, packed=name == "a.tar.gz")
+    cut = {"a.zip": whole.replace(b"not looked at", b"not looked AT"), "a.tar": whole[:1024]}
+    cut["a.tar.gz"] = gzip.compress(gzip.decompress(whole)[:1024]) if name == "a.tar.gz" else b""
+    site.files[f"/{name}"] = cut[name]
+    listing(corpus, site, name, sha256=None)
+    done = fetch(corpus)
+    assert faults(done) == {name: "broken archive"} and "It was removed" in done.failures[0].reason
+    (corpus / f"source/{name}").write_bytes(cut[name])
+    done = fetch(corpus)
+    assert faults(done) == {name: "broken archive"} and "Remove the archive" in done.failures[0].reason
+    assert (corpus / f"source/{name}").read_bytes() == cut[name], "it was put there by hand"
+    (corpus / f"source/{name}").unlink()
+    site.files[f"/{name}"] = whole
+    assert fetch(corpus).unpacked == 2 and tree(corpus / "source/a") == dict(FILES)
 
 
 def test_a_hostile_archive_fails_and_says_what_to_do(corpus, site):

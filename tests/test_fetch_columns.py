@@ -5,12 +5,12 @@ import json
 
 import pytest
 from fetch_server import Fault
-from fetching import listed_in, listing
+from fetching import listed_in, listing, tree
 from kit import encoded, photo
 
 from mmdata.errors import SourceError
 from mmdata.fetching.columns import read_column
-from mmdata.verbs.fetch import fetch
+from mmdata.verbs.fetch import as_screen, fetch
 
 pytestmark = pytest.mark.usefixtures("quick")
 PICTURE = encoded(photo(1))
@@ -62,13 +62,38 @@ def test_a_picture_that_lost_its_line_is_not_asked_for_again(corpus, site, cut):
     site.files = {f"/{n}": PICTURE for n in range(4)}
     urls = catalogue(corpus, site)
     fetch(corpus, urls=urls)
-    ledger = corpus / "source/fetched.csv"
+    ledger = corpus / "source/.fetch/ledger.csv"
     lines = ledger.read_text().splitlines(keepends=True)
+    seen = (corpus / "source/fetched.csv").read_text()
+    assert [line.rpartition(",")[0] for line in lines] == seen.splitlines()
     ledger.write_text("".join(lines[:3]) + lines[3][:cut])
     site.asked.clear()
     assert fetch(corpus, urls=urls).here == 4
     assert [path for path, _ in site.asked] == ["/gone"]
     assert ledger.read_text().splitlines(keepends=True) == lines
+
+
+def test_a_signature_is_no_part_of_a_pictures_name(corpus, site):
+    """Unless two rows would be one picture by it."""
+
+    def brought(*queries):
+        rows = "".join(f"{site.url.replace('//', '//user:geheim@')}/{query}\n" for query in queries)
+        (corpus / "목록 표.csv").write_text(f"이미지:주소\n{rows}")
+        site.asked.clear()
+        done = fetch(corpus, urls=f"{corpus}/목록 표.csv:이미지:주소")
+        return done.here, done.fetched
+
+    site.files = {"/a": PICTURE, "/b": PICTURE}
+    assert brought("a?w=1&X-Amz-Signature=geheim", "b?token=geheim", "b?token=geheim2") == (0, 3)
+    assert brought("a?w=1&X-Amz-Signature=another", "b?token=geheim2", "b?token=geheim") == (3, 0)
+    assert brought("a?w=2&X-Amz-Signature=another", "b?token=geheim") == (0, 2)
+    kept = [content for name, content in tree(corpus / "source").items() if not name.startswith("pictures/")]
+    assert f"{site.url}/a?w=1,pictures/".encode() in b"".join(kept) and b"geheim" not in b"".join(kept)
+    assert "nothing fetched" in str(
+        as_screen(
+            fetch(corpus, urls=f"{corpus}/목록 표.csv:이미지:주소", into=corpus / "there", max_bytes=9)
+        ).renderables[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,6 +106,7 @@ def test_a_picture_that_lost_its_line_is_not_asked_for_again(corpus, site, cut):
         ("a.xlsx:url", "", "FILE:COLUMN is wanted"),
         ("a.csv", "", "FILE:COLUMN is wanted"),
         ("b.csv:url", None, "No such file"),
+        ("b.csv:a:url", None, "b.csv: cannot be read: No such file"),
     ],
 )
 def test_a_column_that_cannot_be_read_is_said(tmp_path, name, content, said):

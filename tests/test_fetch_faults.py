@@ -167,6 +167,11 @@ def test_what_begins_as_another_kind_is_not_read_to_its_end(corpus, site, name, 
         ("a.zip", b"PK\3\4" + DATA, "broken archive"),
         ("a.tar.gz", DATA, "broken archive"),
         ("a.json", b'{"a": [1, 2', "broken json"),
+        ("a.json", b'{"a": [1, 2]', "broken json"),
+        ("a.jsonl", b'{"a": 1}\n[{"a": 1}', "broken json"),
+        ("a.json.gz", gzip.compress(DATA)[:-4], "broken gzip"),
+        ("a.json.gz", DATA, "broken gzip"),
+        ("a.tgz", gzip.compress(DATA)[:-4], "broken gzip"),
     ],
 )
 def test_what_is_not_of_its_kind_is_said(corpus, site, name, content, kind):
@@ -268,7 +273,7 @@ def test_notes_of_a_part_that_are_no_notes_are_passed_over(corpus, site):
         note.write_text(text)
         site.faults.clear()
         (corpus / "source/a").unlink(missing_ok=True)
-        (corpus / "source/fetched.csv").unlink(missing_ok=True)
+        (corpus / "source/.fetch/ledger.csv").unlink(missing_ok=True)
         assert fetch(corpus).fetched == 1, text
         assert (corpus / "source/a").read_bytes() == DATA
         bring(corpus, site, *[Fault("cut")] * 30, content=OTHER)

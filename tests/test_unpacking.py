@@ -1,6 +1,5 @@
 """An archive becomes a folder, whole; a hostile one becomes nothing at all."""
 
-import io
 import itertools
 import os
 import random
@@ -12,7 +11,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from fetching import a_zip, tree
+from fetching import a_tar, a_zip, tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,16 +20,6 @@ from mmdata.fetching.faults import Refused, Stop, Stopped
 from mmdata.fetching.unpacking import Unpacking
 
 NOISE = random.Random(0).randbytes(50_000)
-
-
-def a_tar(*files, packed=True) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz" if packed else "w") as archive:
-        for name, content in ((file, b"") if isinstance(file, tarfile.TarInfo) else file for file in files):
-            info = name if isinstance(name, tarfile.TarInfo) else tarfile.TarInfo(name)
-            info.size = len(content) if info.isreg() else info.size
-            archive.addfile(info, io.BytesIO(content))
-    return out.getvalue()
 
 
 def linked(name, kind, to) -> tarfile.TarInfo:
@@ -146,6 +135,8 @@ DAMAGED = {
     "no files": (a_zip(), "broken archive"),
     "a cut tar": (a_tar(*FILES)[:-2000], "broken archive"),
     "a cut plain tar": (a_tar(*FILES, packed=False)[:20_000], "broken archive"),
+    "a plain tar cut between two files": (a_tar(*FILES, packed=False)[: 512 + 50_176], "broken archive"),
+    "a tar without its gzip's end": (a_tar(*FILES)[:-4], "broken archive"),
     "a tar's header of 20 MB": (headed(), "broken archive"),
     "LZMA": (a_zip(*FILES, method=zipfile.ZIP_LZMA), "archive"),
     "overlapping entries": (overlapping(20), "unsafe archive"),

@@ -237,7 +237,7 @@ def test_a_picture_twice_is_refused_in_a_split_and_reported_in_two(visdial, tmp_
     assert again.created and again.manifest.origin.sha256 != before, "a pool's text is part of the rows"
 
 
-def test_a_file_of_the_real_proportions_builds_and_streams_by_rounds(visdial, tmp_path):
+def test_many_dialogues_with_pools_of_their_own_build_and_stream_by_rounds(visdial, tmp_path):
     write(tmp_path / "원본", 40, questions=500, answers=1009)
     build = mmdata.build(visdial, tmp_path / "원본", config="text_only", workers=1)
     assert (build.manifest.rejected, build.manifest.splits) == ({}, {"train": 40})

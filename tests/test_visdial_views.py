@@ -4,10 +4,11 @@ import copy
 
 from hypothesis import given
 from hypothesis import strategies as st
-from visdial_files import VIEWS, official, rows_of, saved
+from visdial_files import CORPUS, VIEWS, official, rows_of, saved
 
 from mmdata.annotation.prompt import parse_prompt
 from mmdata.corpus import HOME
+from mmdata.views import functions_in
 
 WORD = st.text("abc ?.:QA\n", min_size=1, max_size=8)
 
@@ -28,24 +29,41 @@ def dialogues(draw):
 def finished(row: dict) -> dict:
     last = list(VIEWS.rounds({"image": None, **row}))[-1]
     row |= {"conversation": last["conversation"], "response": last["response"]}
-    return row | {"image": {"path": "a.jpg", "bytes": b"."}, "image_file": "COCO_val2014_1.jpg"}
+    return row | {
+        "image": {"path": "a.jpg", "bytes": b"."},
+        "image_file": "COCO_val2014_1.jpg",
+        "answer": {"reasoning": "r", "answer": "a"},
+    }
+
+
+def _told(made, *answers: str) -> str:
+    return repr({key: value for key, value in made.items() if key not in answers})
+
+
+# Each view: what it lets a model see of each round before its answer is wanted; of the last round alone, where it has
+# no other. `answer` and `reasoning` are a model's, which saw the question.
+SEEN = {
+    "rounds": lambda row: [_told(one, "response") for one in VIEWS.rounds(row)],
+    "completion": lambda row: [_told(one, "completion") for one in VIEWS.completion(row)],
+    "ranking": lambda row: [_told(one, "answer_options", "gt_index", "relevance") for one in VIEWS.ranking(row)],
+    "chat": lambda row: [
+        repr(chat["messages"][: 2 * number + 1]) for chat in VIEWS.chat(row) for number in range(len(row["turns"]))
+    ],
+    "base": lambda row: [_told(VIEWS.base(row), "response")],
+    "evaluation": lambda row: [_told(VIEWS.evaluation(row), "response")],
+    "api": lambda row: [_told(one, "response", "reasoning", "answer") for one in VIEWS.api(row)],
+}
 
 
 def prompts(row: dict) -> list[list[str]]:
-    """What each view lets a model see of each round, before its answer is wanted."""
-    made = []
-    for number, (one, pair, rank) in enumerate(
-        zip(VIEWS.rounds(row), VIEWS.completion(row), VIEWS.ranking(row), strict=True)
-    ):
-        (chat,) = VIEWS.chat(row)
-        seen = {key: value for key, value in one.items() if key != "response"}
-        before = chat["messages"][: 2 * number + 1]
-        made.append([repr(seen), repr(pair["prompt"]), repr(rank["prompt"]), repr(before)])
-    last = [
-        repr({key: value for key, value in one.items() if key != "response"})
-        for one in (VIEWS.base(row), VIEWS.evaluation(row))
-    ]
-    made[-1] += last
+    """What the views let a model see of each round; the last one's of more views."""
+    assert SEEN.keys() == functions_in(CORPUS, "views", "row").keys(), "say what a new view shows"
+    made: list[list[str]] = [[] for _ in row["turns"]]
+    for name, of in SEEN.items():
+        seen = of(row)
+        assert len(seen) == (1 if name in {"base", "evaluation", "api"} else len(made)), name
+        for texts, one in zip(made[len(made) - len(seen) :], seen, strict=True):
+            texts.append(one)
     return made
 
 

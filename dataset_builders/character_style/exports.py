@@ -12,7 +12,7 @@ from mmdata import MmdataError
 from .views import KEYS, text_input
 
 
-def original(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> list[Path]:
+def original(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> None:
     """label_mapping.json and {train,validation,test}_processed.jsonl; with pictures, images/ under their file names.
 
     `filename` is the picture's own name in the source, by which the original's scripts find it in their
@@ -49,7 +49,6 @@ def original(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False)
         raise MmdataError("no row has a style, so there is nothing for the original's scripts to learn")
     mapping = {style: number for number, style in enumerate(sorted(styles))}
     (into / "label_mapping.json").write_text(json.dumps(mapping, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return sorted(into.iterdir())
 
 
 def _filename(path: str, taken: dict[str, str], pictures: bool) -> str:

@@ -11,14 +11,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mmdata import Listing, Reject, SourceFile
 
-IMAGES = (".jpg", ".jpeg", ".png", ".webp")
-PERSON = re.compile(r"identity_[0-9a-f]{6,}(?![^\W_])|identity_[^/.\s]+")
-"""The original's are hexadecimal, with a picture's number behind; another name is taken whole."""
+from .views import KEYS
+
+IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+PERSON = re.compile(r"identity_(?:([0-9a-f]{6,}(?![^\W_])|[0-9a-f]+(?=[-_]\d+(?![^\W_])))|[^/.\s]+)", re.IGNORECASE)
+"""The original's are hexadecimal, which the group is, with a picture's number behind; another name is taken whole."""
 IMG = re.compile(r"<img>(.*?)</img>", re.S)
 FENCE = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.S)
 """What models like to put an object into."""
-LABELS = {"style": "fashion_style", "vibe": "vibe_category", "shot": "shot_type", "quality": "visual_quality"}
-"""Label field → the record's own key."""
 
 
 class _Loose(BaseModel):
@@ -83,10 +83,11 @@ class Line(_Loose):
 
     @property
     def person(self) -> str | None:
-        """What the field `identity` says, else `identity_…` wherever the record has it."""
-        said = (self.id, self.image_path, self.image_filename)
-        named = (found[0] for text in said if text and (found := PERSON.search(unicodedata.normalize("NFC", text))))
-        return self.identity or next(named, None)
+        """What the field `identity` says, else `identity_…` wherever the record has it; one spelling a person."""
+        if self.identity:
+            said = unicodedata.normalize("NFC", self.identity.strip())
+            return _person(said) or said
+        return next(filter(None, map(_person, (self.id, *self.paths, self.image_filename))), None)
 
     @property
     def paths(self) -> list[str]:
@@ -108,7 +109,7 @@ class Line(_Loose):
     def values(self) -> dict[str, Any]:
         """The row's columns, labels as they were said. A drawn character's `fashion_style` is a garment."""
         said = self.metadata()
-        labels = {name: getattr(said, key) for name, key in LABELS.items()}
+        labels = {name: getattr(said, key) for name, key in KEYS.items()}
         garment = None
         if said.character_style is not None:
             garment, labels["style"] = labels["style"], None
@@ -132,8 +133,9 @@ class Line(_Loose):
 def pictures_of(said: Line, listing: Listing, folder: str) -> list[SourceFile]:
     """The files that may be a record's picture, by what it says of it; one, if all is well.
 
-    A path is found beside the records, from the top of the source, or by its last folders; a bare name in whatever
-    folder, and so is one whose path led nowhere if it is the id's: another's may be in other people's folders too.
+    A path is found beside the records, from the top of the source, or by its last folders; a bare name, or the id of a
+    record without a path, in whatever folder. Where a path leads nowhere its last part is not looked for elsewhere:
+    other people's folders may hold that name too.
 
     Args:
         folder: of the records file.
@@ -150,7 +152,7 @@ def pictures_of(said: Line, listing: Listing, folder: str) -> list[SourceFile]:
     if names:
         (name,) = names
         found = [file for path in said.paths for file in _at(path, listing, folder)]
-        if not found and (not said.paths or name in said.paths or posixpath.splitext(name)[0] == said.id):
+        if not said.paths:
             found = listing.named(name)
     else:
         stem = _clean(said.id or "")
@@ -177,6 +179,12 @@ def the_one(pictures: list[SourceFile], said: Line) -> SourceFile:
     raise Reject(kind, field="image", value=named or said.filename, reason=reason)
 
 
+def _person(text: str | None) -> str | None:
+    """Who is named in a text: hexadecimal in lower case, as NFC."""
+    found = PERSON.search(unicodedata.normalize("NFC", text)) if text else None
+    return found and (found[0].lower() if found[1] else found[0])
+
+
 def _at(path: str, listing: Listing, folder: str) -> list[SourceFile]:
     for whole in (posixpath.join(folder, path), path):
         if file := listing.find(whole):
@@ -184,7 +192,7 @@ def _at(path: str, listing: Listing, folder: str) -> list[SourceFile]:
     return [
         file
         for file in listing.named(posixpath.basename(path))
-        if f"/{path}".endswith(f"/{file.path}") or f"/{file.path}".endswith(f"/{path}")
+        if f"/{file.path}".endswith(f"/{path}") or (file.folder and f"/{path}".endswith(f"/{file.path}"))
     ]
 
 

@@ -1,5 +1,6 @@
 """What trainers want of a row. Plain functions: they may be copied."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,19 @@ Row = dict[str, Any]
 ASK = """Describe the person in this picture as a JSON object with the keys fashion_style, vibe_category,
 shot_type, visual_quality and physical_features."""
 KEYS = {"style": "fashion_style", "vibe": "vibe_category", "shot": "shot_type", "quality": "visual_quality"}
+"""Label field → the record's own key."""
+WORDS = """
+Casual_Basic Street_Hip Street_Casual Traditional_Korean Vintage_Retro Sporty_Athleisure Sporty_Active Chic_Modern
+Elegant_Chic Trendy_Fashion Classy_Elegant Dandy_Minimal Business_Casual Feminine_Romantic
+Artistic_Unique Artistic_Creative Cool_Charismatic Cool_Mysterious Energetic_Active Energetic_Playful
+Professional_Smart Intellectual_Quiet Professional_Confident Sophisticated_Elegant Pure_Natural Warm_Friendly
+Casual_Relaxed Romantic_Charming
+Selfie_CloseUp Mirrored_Selfie Portrait_Selfie Others_Cam FullBody_Shot Action_Shot Portrait_OtherTaken Casual_Snapshot
+Half_Body Outdoor_Natural Professional_Studio
+High Medium Low
+adventurer avataaars croodles micah miniavs notionists openPeeps personas pixelArt toonHead
+""".split()  # noqa: SIM905
+"""Every class and alias of labels.yaml."""
 
 
 def text_input(style: str | None, physical_features: list[str], vibe: str | None, caption: str | None) -> str:
@@ -27,12 +41,15 @@ def text(row: Row, features: Row) -> Row:
 
 
 def label_free(row: Row, features: Row) -> Row:
-    """Picture, style and a text of traits and caption only; a part that names a class is left out."""
-    names = [name for field in KEYS for name in features[field].names if "_" in name]
-    originals = [row.get(f"{field}_original") or "" for field in KEYS]
-    names += [name for name in originals if "_" in name]
-    parts = [trait for trait in row["physical_features"] if not _names(trait, names)]
-    caption = row["caption"] if row["caption"] and not _names(row["caption"], names) else None
+    """Picture, style and a text of traits and caption only; a part that names a class in any wording is left out.
+
+    High, Medium and Low are classes too: "high cheekbones" is left out with the rest.
+    """
+    names = {*WORDS, *(name for field in KEYS for name in features[field].names)}
+    names |= {row[f"{field}_original"] for field in KEYS if row.get(f"{field}_original")}
+    named = _any_of(frozenset(names))
+    parts = [trait for trait in row["physical_features"] if not named.search(trait)]
+    caption = row["caption"] if row["caption"] and not named.search(row["caption"]) else None
     said = f"Features: {', '.join(parts) or 'Unknown'}."
     said = f"{said} Caption: {caption}" if caption else said
     return {"id": row["id"], "image": row["image"], "text_input": said, "style": row["style"]}
@@ -52,9 +69,9 @@ def artworks(row: Row) -> Iterator[Row]:
 
 def chat(row: Row, features: Row) -> Iterator[Row]:
     """For fine-tuning: the picture and a question; the classes and traits are in the completion only."""
-    said: Row = {key: name for field, key in KEYS.items() if (name := _named(row, features, field))}
     if row["style"] is None:
         return
+    said: Row = {key: name for field, key in KEYS.items() if (name := _named(row, features, field))}
     said |= {"physical_features": row["physical_features"]}
     yield {
         "images": [row["image"]],
@@ -67,10 +84,12 @@ def _named(row: Row, features: Row, field: str) -> str | None:
     return None if row[field] is None else features[field].int2str(row[field])
 
 
-def _plain(text: str) -> str:
-    """Casual_Basic, casual-basic, CasualBasic and "casual  basic" are one."""
-    return re.sub(r"[\W_]+", "", text.lower())
+@functools.lru_cache(64)
+def _any_of(names: frozenset[str]) -> re.Pattern[str]:
+    """Finds any of them as whole words: Casual_Basic, casual-basic, CasualBasic and "casual  basic" are one.
 
-
-def _names(text: str, names: list[str]) -> bool:
-    return any(_plain(name) in _plain(text) for name in names)
+    A Korean particle may be joined to a class's name.
+    """
+    words = (re.findall(r"[A-Z]?[^\W_A-Z]+|[A-Z]+", name) for name in names)
+    every = "|".join(r"[\W_]*".join(map(re.escape, parts)) for parts in words if parts)
+    return re.compile(rf"(?<![a-z0-9])(?:{every})(?![a-z0-9])", re.IGNORECASE)

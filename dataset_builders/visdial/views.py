@@ -90,10 +90,13 @@ def api(row: Row) -> Iterator[Row]:
 
 def evaluation(row: Row) -> Row:
     """As the original's eval set: base, with the picture's file name in the place of its address."""
-    made = base(row)
-    made["image_path"] = row["image_file"]
-    del made["image_url"]
-    return made
+    return {
+        "image_id": row["image_id"],
+        "image": row["image"],
+        "image_path": row["image_file"],
+        "conversation": row["conversation"],
+        "response": row["response"],
+    }
 
 
 rounds.columns = chat.columns = completion.columns = LIGHT

@@ -16,7 +16,7 @@ import httpx2
 import openai
 
 from ..errors import AnnotationError
-from .client import INTERRUPTED
+from ..interrupts import INTERRUPTED
 from .limits import Limits
 from .money import Purse
 from .prompt import Prompt

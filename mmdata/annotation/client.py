@@ -1,37 +1,12 @@
 """The OpenAI SDK's client, as this house wants it."""
 
-import asyncio
 import os
-import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from ..errors import AnnotationError
 
 if TYPE_CHECKING:
     import openai
-
-Result = TypeVar("Result")
-INTERRUPTED = threading.Event()
-"""Set when a notebook's cell is interrupted: `Asking` looks at it several times a second."""
-
-
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """As `asyncio.run`, and in a notebook too, where a loop runs already: then in a thread of its own."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as thread:
-        result = thread.submit(asyncio.run, work)
-        try:
-            return result.result()
-        except KeyboardInterrupt:  # Signals reach the notebook's own thread only.
-            INTERRUPTED.set()
-            return result.result()
-        finally:
-            INTERRUPTED.clear()
 
 
 def client_for(base_url: str | None, connections: int) -> "openai.AsyncOpenAI":

@@ -1,7 +1,7 @@
 """URLs as they are asked for, and what of them may be shown."""
 
 import re
-from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 from yarl import URL
 
@@ -11,6 +11,12 @@ from .faults import Refused
 
 SAFE = "!#$%&'()*+,-./:;=?@[]_~"
 """What stays as it is, as in browsers; the % too, for what is quoted already must not be quoted twice."""
+
+SECRET = re.compile("^x-(amz|goog|oss|cos|obs)-|signature|token|secret|passw|credential|access-?_?key|api-?_?key")
+"""Found in names of a query whose values let one in, or tell until when."""
+SECRET_NAMES = {"sig", "sign", "hmac", "auth", "authorization", "policy", "expires", "key-pair-id", "googleaccessid"}
+SHARED_ACCESS = {"se", "sp", "spr", "sr", "st", "sv", "skoid", "sktid", "skt", "ske", "sks", "skv"}
+"""Of Azure, whose names others may use for something else."""
 
 
 def address(url: str) -> URL:
@@ -43,6 +49,19 @@ def address(url: str) -> URL:
         )
     except (ValueError, UnicodeError) as error:
         raise Refused("bad url", f"{shown_briefly(url)} is no URL: {error}") from None
+
+
+def key_of_url(url: str) -> str:
+    """What a URL is known by: itself, without user and password, and without a signature and what goes with it.
+
+    A link that is signed anew leads to the same file.
+    """
+    parts = urlsplit(url.strip())
+    fields = parts.query.split("&")
+    names = [unquote(field.partition("=")[0]).lower() for field in fields]
+    secret = SHARED_ACCESS | SECRET_NAMES if "sig" in names else SECRET_NAMES
+    kept = [field for field, name in zip(fields, names, strict=True) if name not in secret and not SECRET.search(name)]
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="&".join(kept)).geturl()
 
 
 def redirected(at: URL, location: str | None) -> URL:

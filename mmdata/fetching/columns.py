@@ -2,18 +2,19 @@
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from ..errors import SourceError
-from .addresses import address, shown_briefly
+from .addresses import address, key_of_url, shown_briefly
 from .faults import Failure, Refused
-from .wanted import Wanted
+from .wanted import PICTURES, Wanted
 
-PICTURES = "pictures"
-"""The folder that they go to."""
+ENDS = re.compile(r"\.(csv|jsonl|ndjson|parquet):", re.IGNORECASE)
 Rows = Iterator[tuple[str, Any]]
 """Row, such as "row 17", and value."""
 
@@ -27,15 +28,10 @@ def read_column(urls: str) -> tuple[list[Wanted], list[Failure]]:
     Raises:
         SourceError: there is no such file or column, or it cannot be read.
     """
-    file, _, column = urls.rpartition(":")
-    path = Path(file).expanduser()
+    path, column = file_and_column(urls)
     readers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl, ".parquet": _parquet}
-    read = readers.get(path.suffix.lower())
-    if not column or read is None:
-        raise SourceError(
-            f"{urls}: FILE:COLUMN is wanted, such as catalogue.csv:thumbnail_url; .csv, .jsonl or .parquet"
-        )
-    wanted: dict[str, Wanted] = {}
+    read = readers[path.suffix.lower()]
+    found: dict[str, tuple[str, str]] = {}
     faults: list[Failure] = []
     begins, ends = places_of(urls)
     try:
@@ -44,26 +40,48 @@ def read_column(urls: str) -> tuple[list[Wanted], list[Failure]]:
             if value is None or (isinstance(value, str) and not value.strip()):
                 continue
             url = value.strip() if isinstance(value, str) else ""
-            if url in wanted:
+            if url in found:
                 continue
-            digest = sha256(url.encode("utf-8", "surrogatepass")).hexdigest()
-            name = f"{PICTURES}/{digest[:2]}/{digest[:32]}"
             try:
                 if not url:
                     raise Refused("bad url", f"{str(value)[:60]!r} is no URL but {type(value).__name__}")
                 address(url)
-                wanted[url] = Wanted(url, name, "image", place, by_content=True)
+                found[url] = key_of_url(url), place
             except Refused as refused:
                 faults.append(Failure("", shown_briefly(url), refused.kind, refused.reason, place))
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return list(wanted.values()), faults
+    times = Counter(key for key, _ in found.values())
+    return [_picture(url, place, key, alone=times[key] == 1) for url, (key, place) in found.items()], faults
+
+
+def _picture(url: str, place: str, key: str, *, alone: bool) -> Wanted:
+    """Two URLs that only what is secret tells apart may be two pictures."""
+    whole = key if alone else url
+    digest = sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
+    name = f"{PICTURES}/{digest[:2]}/{digest[:32]}"
+    return Wanted(url, name, "image", place, key if alone else f"{key}#{digest[:32]}", by_content=True)
+
+
+def file_and_column(urls: str) -> tuple[Path, str]:
+    """The two parts of "FILE:COLUMN": a file that is there, else up to the first ending of one; a column may have colons.
+
+    Raises:
+        SourceError: there are no two.
+    """
+    splits = [(Path(urls[: at.end() - 1]).expanduser(), urls[at.end() :]) for at in ENDS.finditer(urls)]
+    splits = [(path, column) for path, column in splits if column]
+    if not splits:
+        raise SourceError(
+            f"{urls}: FILE:COLUMN is wanted, such as catalogue.csv:thumbnail_url; .csv, .jsonl or .parquet"
+        )
+    return next((one for one in reversed(splits) if one[0].is_file()), splits[0])
 
 
 def places_of(urls: str) -> tuple[str, str]:
     """How the places of a column's URLs begin and end: "catalogue.csv: row 17, thumbnail_url"."""
-    file, _, column = urls.rpartition(":")
-    return f"{Path(file).name}: ", f", {column}"
+    path, column = file_and_column(urls)
+    return f"{path.name}: ", f", {column}"
 
 
 def _csv(path: Path, column: str) -> Rows:

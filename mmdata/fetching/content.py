@@ -1,5 +1,6 @@
 """Is it the file that was wanted? Looked at before it gets its name."""
 
+import gzip
 import os
 import struct
 import threading
@@ -13,10 +14,10 @@ from ..images import check_image
 from ..names import bytes_text
 from ..releases import sync
 from .faults import Stop, Wrong, disk_fault
+from .members import largest_of
 from .parts import Part
-from .wanted import Kind, Wanted
+from .wanted import CHUNK, Kind, Wanted
 
-CHUNK = 1 << 20
 DECODING = threading.BoundedSemaphore(min(8, os.cpu_count() or 1))
 """So many pictures are in memory decoded; more would not be faster."""
 NO_PICTURE = {"empty file", "not an image", "truncated image", "broken image"}
@@ -31,8 +32,11 @@ EXTENSIONS = {
     "BMP": ".bmp",
     "TIFF": ".tif",
 }
-ENDINGS = (*sorted(set(EXTENSIONS.values())), ".img")
-"""Of a picture whose ending is chosen by its content."""
+CHOSEN = (*sorted(set(EXTENSIONS.values())), ".img")
+"""Endings of a picture that gets its own by its content."""
+ENDS = 4096
+"""Bytes that are looked at of a file's beginning, and of its end."""
+PAIRS = {b"{": b"}", b"[": b"]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Whole:
     """Path below the folder."""
     bytes: int
     sha256: str
+    mtime: int
+    """In nanoseconds: a file that has another now may have been damaged since."""
 
 
 def looks_like_html(start: bytes) -> bool:
@@ -87,14 +93,18 @@ def settle(part: Part, wanted: Wanted, folder: Path, largest: int, stop: Stop) -
         size = came.stat().st_size
         sync(came)
         os.replace(came, place)
+        mtime = place.stat().st_mtime_ns
         part.forget()
     except OSError as error:
         raise disk_fault(error, folder / wanted.name) from None
-    return Whole(wanted.name + ending, size, digest)
+    return Whole(wanted.name + ending, size, digest, mtime)
 
 
 def examined(path: Path, wanted: Wanted, stop: Stop) -> tuple[str, str]:
     """SHA-256 of a file that is what was wanted, and the ending to add to its name.
+
+    Without a hash this is as far as it can be told: of JSON only its two ends are looked at, and of JSON lines that
+    are cut between two lines nothing can be seen.
 
     Raises:
         Wrong: it is not what was wanted.
@@ -108,17 +118,38 @@ def examined(path: Path, wanted: Wanted, stop: Stop) -> tuple[str, str]:
     if wanted.sha256 is not None and not wanted.by_content:
         return digest, ""
     with path.open("rb") as file:
-        start = file.read(4096)
-        file.seek(max(0, size - 4096))
+        start = file.read(ENDS)
+        file.seek(max(0, size - ENDS))
         end = file.read().rstrip()
     match wanted.kind:
         case "image":
             return digest, _picture(path) if wanted.by_content else _picture(path) and ""
         case "archive" if not starts_as("archive", start) or (start[:2] == b"PK" and not zipfile.is_zipfile(path)):
             raise Wrong("broken archive", "it is no zip or tar, or its end is missing")
-        case "json" | "jsonl" if not starts_as("json", start) or end[-1:] not in {b"}", b"]"}:
+        case "json" | "jsonl" if not _has_its_end(wanted.kind, start, end, size):
             raise Wrong("broken json", f"it is no JSON, or its end is missing (it begins with {start[:12]!r})")
+    if wanted.name.lower().endswith((".gz", ".tgz")) and (start[:2] == b"\x1f\x8b" or wanted.kind == "file"):
+        _read_to_its_end(path, largest_of(size), stop)
     return digest, ""
+
+
+def _has_its_end(kind: Kind, start: bytes, end: bytes, size: int) -> bool:
+    """Whether the bracket that JSON, or its last line, begins with is closed by the last byte."""
+    text = start if kind == "json" else end.rpartition(b"\n")[2]
+    if kind == "jsonl" and b"\n" not in end and size > ENDS:  # Where its last line begins was not read.
+        return starts_as(kind, start) and end[-1:] in PAIRS.values()
+    first = text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    return starts_as(kind, start) and end[-1:] == PAIRS.get(first)
+
+
+def _read_to_its_end(path: Path, most: int, stop: Stop) -> None:
+    """Raises Wrong where what is packed in a gzip has not the length and checksum that stand behind it."""
+    try:
+        with gzip.open(path) as packed:
+            while packed.read(CHUNK) and packed.tell() < most:  # A bomb is the unpacking's, or the build's, to judge.
+                stop.look()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise Wrong("broken gzip", f"it cannot be unpacked to its end: {error}") from None
 
 
 def digest_of(path: Path, stop: Stop) -> str:

@@ -10,7 +10,7 @@ from typing import Self, TextIO
 
 from .faults import Failure, disk_fault
 
-FAILURES = "failures.jsonl"
+FAILURES = ".fetch/failures.jsonl"
 
 
 class Failures:
@@ -79,7 +79,7 @@ class Failures:
     def _rewrite(self) -> None:
         """One line for each; no file where there is none."""
         lines = [_line(one) for one in (*self._earlier.values(), *self.new)]
-        aside = self._path.parent / ".fetch" / f"{FAILURES}.new"
+        aside = self._path.with_suffix(".jsonl.new")
         try:
             if not lines:
                 self._path.unlink(missing_ok=True)

@@ -22,15 +22,19 @@ class Failure:
     """Where the URL was read: "sources.yaml: train.zip", "catalogue.csv: row 17, image"."""
 
 
-class Refused(Exception):
-    """No further try would help."""
+class Fault(Exception):
+    """One file's trouble: what kind, and one sentence."""
 
     def __init__(self, kind: str, reason: str):
         super().__init__(reason)
         self.kind, self.reason = kind, reason
 
 
-class Again(Exception):
+class Refused(Fault):
+    """No further try would help."""
+
+
+class Again(Fault):
     """The way there failed: another try may help.
 
     Args:
@@ -39,16 +43,12 @@ class Again(Exception):
     """
 
     def __init__(self, kind: str, reason: str, *, wait: float | None = None, busy: bool = False):
-        super().__init__(reason)
-        self.kind, self.reason, self.wait, self.busy = kind, reason, wait, busy
+        super().__init__(kind, reason)
+        self.wait, self.busy = wait, busy
 
 
-class Wrong(Exception):
+class Wrong(Fault):
     """Something came, and it is not the file: what came is of no use."""
-
-    def __init__(self, kind: str, reason: str):
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
 
 
 class Stopped(Exception):

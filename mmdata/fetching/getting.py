@@ -162,7 +162,7 @@ def _from_the_start(way: Way, wanted: Wanted, part: Part, largest: int, response
         if wrong and (size < largest or largest > WORTH_SEEING):
             raise Wrong("wrong size", f"the server has {size:,} bytes there; {wanted.place} says {wanted.bytes:,}")
         if (packed or wanted.bytes is None) and size > (_room_for_packed(largest) if packed else largest):
-            raise Refused("too large", _too_large(f"the server says {bytes_text(size)}", largest))
+            raise _too_large(f"the server says {bytes_text(size)}", wanted, largest)
         way.learned(wanted, size)
     way.arrived(-part.have)
     return part.begin(validator_of(response.headers), size, packed)
@@ -183,7 +183,7 @@ async def _written(
             if wanted.bytes is not None:
                 raise Wrong("wrong size", f"more than the {wanted.bytes:,} bytes came that {wanted.place} says")
             part.forget()
-            raise Refused("too large", _too_large("more came", largest))
+            raise _too_large("more came", wanted, largest)
         opened.write(chunk)
         way.arrived(len(chunk))
         if time.monotonic() > slow_at:
@@ -214,10 +214,10 @@ def _room_for_packed(largest: int) -> int:
     return largest + largest // 100 + 1000
 
 
-def _too_large(what: str, largest: int) -> str:
-    return (
-        f"{what}, and {bytes_text(largest)} is the most. If it is right, write its `bytes` into sources.yaml, or give "
-        "--max-mb"
+def _too_large(what: str, wanted: Wanted, largest: int) -> Refused:
+    declare = "" if wanted.by_content else "write its `bytes` into sources.yaml, or "
+    return Refused(
+        "too large", f"{what}, and {bytes_text(largest)} is the most. If it is right, {declare}give --max-mb"
     )
 
 

@@ -19,6 +19,7 @@ from typing import IO, Any, BinaryIO
 from ..names import printable, readable
 from .faults import Refused
 from .names import name_fault
+from .wanted import CHUNK
 
 MOST_MEMBERS = 2_000_000
 MOST_RATIO, FREE_BYTES = 200, 100_000_000
@@ -72,16 +73,16 @@ def largest_of(archive: int) -> int:
 
 def _zip(path: Path) -> Iterator[Member]:
     if (count := _listed(path)) > MOST_MEMBERS:
-        raise _unsafe(path, f"it says that it holds {count:,} files; {MOST_MEMBERS:,} are the most")
+        raise unsafe(path, f"it says that it holds {count:,} files; {MOST_MEMBERS:,} are the most")
     with zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
         if (total := sum(info.file_size for info in infos)) > largest_of(path.stat().st_size):
-            raise _unsafe(path, f"it would grow to {total:,} bytes: a bomb")
+            raise unsafe(path, f"it would grow to {total:,} bytes: a bomb")
         for info in infos:
             raw = info.filename.replace("\\", "/").removeprefix("./")  # Some Windows tools write it so.
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
-                raise _unsafe(path, f"{printable(raw)!r} is a link or a device")
+                raise unsafe(path, f"{printable(raw)!r} is a link or a device")
             if raw.endswith("/") or LITTER.search(raw):
                 continue  # Folders are made for the files in them.
             name = _checked(path, raw)
@@ -109,14 +110,19 @@ def _tar(path: Path) -> Iterator[Member]:
                 archive.members.clear()  # type: ignore[attr-defined]  # It would keep them all.
                 metered.left = HEADER_BYTES + max(0, member.size)  # What is left of it, and the next header.
                 if count > MOST_MEMBERS:
-                    raise _unsafe(path, f"it holds more than {MOST_MEMBERS:,} files")
+                    raise unsafe(path, f"it holds more than {MOST_MEMBERS:,} files")
                 if member.isdir() or LITTER.search(member.name):
                     continue
                 name = _checked(path, member.name.removeprefix("./"))
                 if not member.isreg() or member.issparse():
-                    raise _unsafe(path, f"{printable(name)!r} is a link, a device or sparse")
+                    raise unsafe(path, f"{printable(name)!r} is a link, a device or sparse")
                 tarfile.data_filter(member, "/nowhere")
                 yield Member(name, member.size, None, functools.partial(archive.extractfile, member))
+        if metered.last.strip(b"\0"):  # A tar that is cut between two files seems whole to tarfile.
+            raise tarfile.ReadError("its end is missing")
+        metered.left = HEADER_BYTES
+        while metered.read(CHUNK):  # What checks a gzip stands behind its content.
+            pass
 
 
 class _Metered(io.RawIOBase):
@@ -124,10 +130,13 @@ class _Metered(io.RawIOBase):
 
     def __init__(self, inner: "IO[bytes] | BinaryIO"):
         self._inner, self.left = inner, HEADER_BYTES
+        self.last = b""
+        """The last bytes read: half a block of zeros, at a tar's end."""
 
     def read(self, size: int = -1) -> bytes:
         data = self._inner.read(size)
         self.left -= len(data)
+        self.last = data[-256:] or self.last
         if self.left < 0:
             raise tarfile.ReadError("a header in it is larger than any should be")
         return data
@@ -136,11 +145,12 @@ class _Metered(io.RawIOBase):
 def _checked(path: Path, raw: str) -> str:
     name = readable(raw)
     if fault := name_fault(name):
-        raise _unsafe(path, f"the name {printable(raw)[:80]!r} will not do: {fault}")
+        raise unsafe(path, f"the name {printable(raw)[:80]!r} will not do: {fault}")
     return name
 
 
-def _unsafe(path: Path, why: str) -> Refused:
+def unsafe(path: Path, why: str) -> Refused:
+    """What is said of an archive that could do harm."""
     return Refused("unsafe archive", f"{path.name} is not unpacked: {why}. If you trust it, unpack it by hand")
 
 

@@ -6,8 +6,6 @@ from ..names import printable
 
 LONGEST_PART, LONGEST = 255, 1000
 """Bytes of a part between two `/`, and of the whole, that file systems take."""
-OURS = {"fetched.csv", "failures.jsonl"}
-"""Names in the folder that this room writes itself."""
 
 
 def name_fault(name: str) -> str | None:

@@ -25,7 +25,7 @@ class Part:
     def __init__(self, folder: Path, wanted: Wanted):
         name = f"{wanted.name.rpartition('/')[2][:60]}-{sha256(wanted.name.encode()).hexdigest()[:8]}"
         self.path, self._note = folder / f"{name}.part", folder / f"{name}.json"
-        self._url = sha256(wanted.url.encode()).hexdigest()  # Not the URL itself: it may be signed.
+        self._key = sha256(wanted.key.encode()).hexdigest()
         self._safe = wanted.sha256 is not None
         self.validator: str | None = None
         """ETag or Last-Modified."""
@@ -36,7 +36,7 @@ class Part:
         self._begun = False
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
-            if note["url"] == self._url:
+            if note["key"] == self._key:
                 self.validator, self.size, self.packed = note["validator"], note["size"], note["packed"]
                 self._begun = True
         except (OSError, ValueError, TypeError, KeyError):
@@ -61,7 +61,7 @@ class Part:
         try:
             opened = open(self.path, "wb")  # noqa: SIM115
             if size is None or size > WORTH_RESUMING:
-                note = {"url": self._url, "validator": validator, "size": size, "packed": packed}
+                note = {"key": self._key, "validator": validator, "size": size, "packed": packed}
                 aside = self._note.with_suffix(".json.new")
                 aside.write_text(json.dumps(note), encoding="utf-8")
                 os.replace(aside, self._note)

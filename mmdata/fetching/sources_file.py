@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import CorpusError
 from ..strict import explain, parse_yaml, read_text
-from .addresses import address
+from .addresses import address, key_of_url
 from .faults import Refused
-from .names import OURS, Names, name_fault
-from .wanted import ARCHIVES, Kind, Wanted, kind_of
+from .names import Names, name_fault
+from .wanted import ARCHIVES, FETCHED, Wanted, kind_of
 
 SOURCES = "sources.yaml"
 
@@ -24,15 +24,11 @@ class Listed(BaseModel):
 
     url: str
     name: str
-    """The local file's, below source/."""
+    """The local file's, below source/. By its ending its content is checked; an archive becomes a folder."""
     bytes: Annotated[int, Field(ge=0)] | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     split: str | None = None
     """The split it is for; without one, it is for all."""
-    kind: Kind | None = None
-    """By default by the name's ending; its content is then checked to be that."""
-    unpack: bool | None = None
-    """By default archives are, into a folder of their name without the ending."""
 
 
 def read_sources(folder: Path) -> list[Listed]:
@@ -53,7 +49,7 @@ def read_sources(folder: Path) -> list[Listed]:
     listed = []
     for number, one in enumerate(value, 1):
         try:
-            listed.append(TypeAdapter(Listed).validate_python(one))
+            listed.append(Listed.model_validate(one))
         except ValidationError as error:
             known = ", ".join(Listed.model_fields)
             raise CorpusError(
@@ -62,15 +58,10 @@ def read_sources(folder: Path) -> list[Listed]:
     names = Names()
     for one in listed:
         fault = name_fault(one.name)
-        if fault or one.name.startswith(".") or one.name in OURS:
+        if fault or one.name.startswith(".") or one.name == FETCHED:
             why = fault or "it is kept for mmdata itself"
             raise CorpusError(f"{path}: the name {one.name!r} will not do: {why}. Name it as train.zip or images/a.jpg")
-        if one.unpack and not one.name.lower().endswith(ARCHIVES):
-            raise CorpusError(
-                f"{path}: {one.name} is to be unpacked, but its name ends in none of {', '.join(ARCHIVES)}. Name it so, or "
-                "leave out `unpack`"
-            )
-        places = [one.name, folder_of(one.name)] if unpacked(one) else [one.name]
+        places = [one.name, folder_of(one.name)] if is_archive(one.name) else [one.name]
         for place in places:
             if (earlier := names.clash(place)) is not None:
                 raise CorpusError(f"{path}: {place!r} and {earlier!r} would be one place on disk. Name one otherwise")
@@ -81,9 +72,9 @@ def read_sources(folder: Path) -> list[Listed]:
     return listed
 
 
-def unpacked(one: Listed) -> bool:
-    """Whether it is to be unpacked."""
-    return one.name.lower().endswith(ARCHIVES) if one.unpack is None else one.unpack
+def is_archive(name: str) -> bool:
+    """By its ending."""
+    return name.lower().endswith(ARCHIVES)
 
 
 def folder_of(name: str) -> str:
@@ -115,11 +106,12 @@ def wanted_of(
         Wanted(
             url=one.url.strip(),
             name=one.name,
-            kind=one.kind or kind_of(one.name),
+            kind=kind_of(one.name),
             place=f"{SOURCES}: {one.name}",
+            key=key_of_url(one.url),
             bytes=one.bytes,
             sha256=one.sha256,
-            unpack=unpack and unpacked(one),
+            unpack=unpack and is_archive(one.name),
         )
         for one in listed
         if (split is None or one.split in {None, split})

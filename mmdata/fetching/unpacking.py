@@ -8,11 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from .faults import Refused, Stop, disk_fault
-from .members import DAMAGE, Member, largest_of, members_of
+from .members import DAMAGE, Member, largest_of, members_of, unsafe
 from .names import Names
 from .sources_file import folder_of
-
-CHUNK = 1 << 20
+from .wanted import CHUNK
 
 
 class Unpacking:
@@ -53,7 +52,7 @@ class Unpacking:
         if self.place.exists() and not self._marker.exists():
             raise Refused(
                 "name taken",
-                f"{self.place} is there already and was not unpacked by mmdata; move it away, or set unpack: false",
+                f"{self.place} is there already and was not unpacked by mmdata; move it away, or give --no-unpack",
             )
         if not self.place.exists():
             self._marker.unlink(missing_ok=True)  # Of a folder that was removed: what is filled now is not yet whole.
@@ -84,10 +83,10 @@ class Unpacking:
         for member in members_of(self.archive):
             stop.look()
             if (earlier := names.clash(member.name)) is not None:
-                raise self._unsafe(f"{earlier!r} and {member.name!r} would be one file on many disks")
+                raise unsafe(self.archive, f"{earlier!r} and {member.name!r} would be one file on many disks")
             total += member.size
             if total > most:
-                raise self._unsafe(f"it grows to more than {most:,} bytes: a bomb")
+                raise unsafe(self.archive, f"it grows to more than {most:,} bytes: a bomb")
             path = self._aside / "files" / member.name
             if path.parent not in folders:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,16 +132,10 @@ class Unpacking:
         shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(self._aside)
 
-    def _unsafe(self, why: str) -> Refused:
-        return Refused(
-            "unsafe archive", f"{self.archive.name} is not unpacked: {why}. If you trust it, unpack it by hand"
-        )
-
     def _damaged(self, member: Member, why: object) -> Refused:
         return Refused(
             "broken archive",
-            f"{self.archive.name}: {member.name!r} cannot be unpacked: {str(why) or type(why).__name__}. Remove the archive "
-            "and run the same command again; if it stays so, it is damaged where it comes from",
+            f"{self.archive.name}: {member.name!r} cannot be unpacked: {str(why) or type(why).__name__}",
         )
 
 

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["image", "archive", "json", "jsonl", "file"]
+CHUNK = 1 << 20
+"""Bytes that are looked at together."""
+PICTURES = "pictures"
+"""The folder that a column's pictures go to."""
+FETCHED = "fetched.csv"
+"""Says beside them which URL each came from."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2")
-ENDINGS: dict[Kind, tuple[str, ...]] = {
+KINDS: dict[Kind, tuple[str, ...]] = {
     "archive": ARCHIVES,
     "json": (".json",),
     "jsonl": (".jsonl", ".ndjson"),
@@ -26,6 +32,8 @@ class Wanted:
     kind: Kind
     place: str
     """Where the URL was read."""
+    key: str
+    """What it is known by from run to run: the URL without what is secret in it, or passes."""
     bytes: int | None = None
     """As declared; then it has so many, neither more nor fewer."""
     sha256: str | None = None
@@ -42,4 +50,4 @@ class Wanted:
 
 def kind_of(name: str) -> Kind:
     """By the name's ending."""
-    return next((kind for kind, endings in ENDINGS.items() if name.lower().endswith(endings)), "file")
+    return next((kind for kind, endings in KINDS.items() if name.lower().endswith(endings)), "file")

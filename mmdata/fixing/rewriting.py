@@ -167,8 +167,9 @@ class Rewriting:
 
     def _ask(self, asked: Prompt, rows: list[Row]) -> None:
         from ..annotation.asking import Asking
-        from ..annotation.client import client_for, run
+        from ..annotation.client import client_for
         from ..annotation.limits import Limits
+        from ..interrupts import run
 
         price = price_of(asked.model, self.folder)
         if self.rewriter.budget is not None and price is None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from ..annotation.asked import asked_about
 from ..annotation.batching import MOST_BYTES, MOST_REQUESTS, collect, submit
-from ..annotation.client import client_for, run
+from ..annotation.client import client_for
 from ..annotation.limits import Limits
 from ..annotation.money import BATCH_FACTOR, Price, Purse, price_of
 from ..annotation.prompt import Prompt
@@ -21,6 +21,7 @@ from ..annotation.store import STATUSES, Store, writing
 from ..annotation.todo import Comparison, Todo, compare, pending, states
 from ..corpus import Corpus
 from ..errors import AnnotationError
+from ..interrupts import run
 from ..progress import Progress, Silent
 from ..reading import Release
 

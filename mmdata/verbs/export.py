@@ -17,8 +17,8 @@ from ..corpus import Corpus
 from ..errors import CorpusError, MmdataError, ReleaseError
 from ..names import bytes_text
 from ..reading import PICTURES, ROWS, Release
-from ..releases import Releases, blaming_damage, explained
-from ..views import description, functions_in, named
+from ..releases import Releases, blaming_damage
+from ..views import functions_in, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def export(
 
     A format is a function of the corpus's exports.py, `def original(rows, into): …`. It is given all rows in
     order, each a dict with its `split`, its labels as class names and its pictures as paths, writes below
-    the folder `into`, and returns the files. With an argument `pictures` it can be asked to write these too, and
+    the folder `into`. With an argument `pictures` it can be asked to write these too, and
     is then given their bytes.
 
     Args:
@@ -58,7 +58,8 @@ def export(
 
     Raises:
         CorpusError: no such format, or it fails, or writes nothing.
-        ReleaseError: no such release, a damaged one, or `into` holds something.
+        ReleaseError: no such release, a damaged one, or `into` holds something, is among the releases, or cannot be
+            written.
     """
     corpus = Corpus(folder)
     formats = functions_in(corpus, "exports", "rows")
@@ -76,30 +77,39 @@ def export(
     if manifest is None:
         raise ReleaseError(f"{corpus.name} has no release to export yet: run `mmdata build` first")
     out = Path(into if into is not None else f"{corpus.name}-{manifest.version}-{format}").expanduser().absolute()
+    for own in ("data", "sample"):
+        if out.resolve().is_relative_to((corpus.folder / own).resolve()):
+            raise ReleaseError(
+                f"{out} is in {corpus.name}'s {own}/, which holds releases; name another folder with --into"
+            )
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise ReleaseError(f"{out} holds something already; name another folder with --into, or remove it")
     release = Release(corpus.folder, manifest)
     work = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
-    with explained(out):
+    try:
+        work.mkdir(parents=True)
         try:
-            work.mkdir(parents=True)
-            try:
-                function(rows_of(release, pictures), work, **options)
-            except (MmdataError, OSError):
-                raise
-            except Exception as error:
-                raise corpus.blame(error, f"exporting {format}", "exports") from error
-            files, size = _written(work)
-            if not files:
-                raise CorpusError(
-                    f"{corpus.name}: the format {format} wrote nothing: no row of {manifest.version} is for it. What it "
-                    f"takes is said in {corpus.folder / 'exports.py'}. Give another --version, or make one that has it"
-                )
-            if out.is_dir():
-                out.rmdir()
-            os.rename(work, out)  # All of it, or nothing.
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+            function(rows_of(release, pictures), work, **options)
+        except (MmdataError, OSError):
+            raise
+        except Exception as error:
+            raise corpus.blame(error, f"exporting {format}", "exports") from error
+        files, size = _written(work)
+        if not files:
+            raise CorpusError(
+                f"{corpus.name}: the format {format} wrote nothing: no row of {manifest.version} is for it. What it "
+                f"takes is said in {corpus.folder / 'exports.py'}. Give another --version, or make one that has it"
+            )
+        if out.is_dir():
+            out.rmdir()
+        os.rename(work, out)  # All of it, or nothing.
+    except OSError as error:
+        why = error.strerror or error
+        raise ReleaseError(
+            f"{out}: cannot be written: {why}. Put that right, or name another folder with --into"
+        ) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return Export(corpus.name, manifest.version, format, out, files, size)
 
 
@@ -128,11 +138,6 @@ def as_screen(done: Export) -> Text:
 def as_json(done: Export) -> str:
     """It on one line of JSON."""
     return json.dumps(asdict(done) | {"folder": str(done.folder)}, ensure_ascii=False)
-
-
-def formats_of(folder: str | Path) -> dict[str, str]:
-    """The formats of a corpus, each with its description."""
-    return {name: description(one) for name, one in functions_in(Corpus(folder), "exports", "rows").items()}
 
 
 def _written(folder: Path) -> tuple[list[str], int]:

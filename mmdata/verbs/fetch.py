@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from shlex import quote
 from time import monotonic
@@ -13,42 +13,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ..annotation.client import run
 from ..corpus import Corpus
 from ..errors import SourceError
 from ..fetching.columns import places_of, read_column
 from ..fetching.failures import FAILURES, Failures
 from ..fetching.faults import Failure, disk_fault
 from ..fetching.ledger import Ledger
-from ..fetching.running import Run, Tally
+from ..fetching.running import Fetched, Run
 from ..fetching.sources_file import SOURCES, read_sources, wanted_of
+from ..interrupts import run
 from ..lock import locked
 from ..names import bytes_text
 from ..progress import Progress, Silent
-
-
-@dataclass(slots=True)
-class Fetched:
-    """What a fetch brought."""
-
-    folder: Path
-    """The corpus folder."""
-    into: Path
-    """Where the files are."""
-    here: int = 0
-    """Files that were whole already: nothing was asked for."""
-    fetched: int = 0
-    """Files got, checked and in their places."""
-    bytes: int = 0
-    """That came."""
-    archives: int = 0
-    unpacked: int = 0
-    """Files out of so many archives."""
-    failures: list[Failure] = field(default_factory=list)
-    """Files that could not be had in this run; failures.jsonl lists them too."""
-    earlier: int = 0
-    """Files that failed in earlier runs, were not asked for in this one, and are still not here."""
-    seconds: float = 0.0
 
 
 def fetch(
@@ -66,10 +42,11 @@ def fetch(
 ) -> Fetched:
     """Get the files of a corpus's sources.yaml, or the pictures that a column of URLs names. Safe to run again.
 
-    A file gets its name once all of it is here and has been checked: size and sha256 where they are declared, else
-    that it is of its kind (a picture decodes, an archive and JSON have their end). Until then it lies in
-    `.fetch/`, where the next run goes on with it. Pictures of a column are named after their URL's hash;
-    fetched.csv says which URL became which file.
+    A file gets its name once all of it is here and has been checked: size and sha256 where they are declared, else, as
+    far as it can be told, that it is of its kind (a picture decodes, an archive, a gzip and JSON have their end; of JSON
+    lines cut between two lines nothing is seen). Until then it lies in `.fetch/`, where the next run goes on with it.
+    Pictures of a column are named after their URL's hash, without what is secret in it; fetched.csv says which URL
+    became which file.
 
     Args:
         folder: the corpus folder.
@@ -105,7 +82,7 @@ def fetch(
         names = {one.name for one in listed}
         begins, ends = f"{SOURCES}: ", ""
     place = Path(into).expanduser() if into is not None else Path(folder).expanduser() / "source"
-    _make(place, hidden=into is None)
+    _make(place, home if into is None else None)
     progress = progress or Silent()
     progress.stage("fetching")
 
@@ -117,9 +94,10 @@ def fetch(
     with locked(place / ".fetch/lock", "fetched into", SourceError, folder=str(place)):
         for litter in (place / ".fetch").glob("*.plain"):
             litter.unlink()
+        done = Fetched(Path(folder), place)
         with Ledger(place) as ledger, Failures(place, still) as failures:
             job = Run(
-                place,
+                done,
                 ledger,
                 largest=max_bytes,
                 per_host=per_host,
@@ -133,30 +111,20 @@ def fetch(
                 run(job.bring(wanted))
             except asyncio.CancelledError:  # A notebook's interrupt.
                 raise KeyboardInterrupt from None
-    return _done(Path(folder), place, job.tally, failures, monotonic() - began)
+    done.failures, done.earlier, done.seconds = failures.new, failures.earlier, monotonic() - began
+    return done
 
 
-def _done(folder: Path, place: Path, tally: Tally, failures: Failures, seconds: float) -> Fetched:
-    return Fetched(
-        folder=folder,
-        into=place,
-        here=tally.here,
-        fetched=tally.fetched,
-        bytes=tally.bytes,
-        archives=tally.archives,
-        unpacked=tally.unpacked,
-        failures=failures.new,
-        earlier=failures.earlier,
-        seconds=seconds,
-    )
-
-
-def _make(place: Path, *, hidden: bool) -> None:
-    """The folder; git is told to leave the corpus's own source/ out, whatever the corpus's .gitignore says."""
+def _make(place: Path, home: Path | None) -> None:
+    """The folder; of a corpus's own source/ its .gitignore is to say that git leaves it out."""
     try:
         (place / ".fetch").mkdir(parents=True, exist_ok=True)
-        if hidden and not (place / ".gitignore").exists():
-            (place / ".gitignore").write_text("*\n", encoding="utf-8")
+        if home is not None:
+            ignored = home / ".gitignore"
+            text = ignored.read_text(encoding="utf-8") if ignored.exists() else ""
+            if not {"source/", "source", "/source/", "/source"} & set(text.split()):
+                end = "" if not text or text.endswith("\n") else "\n"
+                ignored.write_text(f"{text}{end}source/\n", encoding="utf-8")
     except OSError as error:
         raise disk_fault(error, place) from None
 
@@ -171,7 +139,8 @@ def as_screen(done: Fetched) -> Group:
     parts = [f"{_files(done.fetched)} fetched, {bytes_text(done.bytes)}"] if done.fetched else []
     parts += [f"{done.here:,} were here already"] if done.here else []
     parts += [f"{_files(done.unpacked)} unpacked"] if done.archives else []
-    lines: list[Text | Table] = [Text(f"{done.into}: {'; '.join(parts) or 'nothing to fetch'}")]
+    nothing = "nothing fetched" if done.failures or done.earlier else "nothing to fetch"
+    lines: list[Text | Table] = [Text(f"{done.into}: {'; '.join(parts) or nothing}")]
     if done.failures:
         lines.append(Text(f"{len(done.failures):,} could not be had:"))
         table = Table("what", "files", "for example", "why", box=None, pad_edge=False, header_style="dim")
