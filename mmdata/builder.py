@@ -3,15 +3,14 @@ the source holds, and how one item becomes one record. The engine does the rest.
 
 import inspect
 import logging
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
-from weakref import finalize
 
 import datasets
 import pyarrow as pa
@@ -127,11 +126,23 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             source = open_source(data_dir)
             data_dir = source.url
             self._listing = Listing.of(source, sqlite3.connect(":memory:", check_same_thread=False))
-            kwargs.setdefault("hash", f"{self._listing.digest()[:16]}{self.corpus.code_digest()[:16]}-{decode}")
+            kwargs.setdefault("hash", f"{self._listing.digest()[:16]}{self._digest()[:16]}-{decode}")
         super().__init__(dataset_name=self.corpus.name, data_dir=data_dir, **kwargs)
 
+    def _digest(self) -> str:
+        """Of code, and of the answers that steps may be given."""
+        told = [self.corpus.code_digest()]
+        if type(self).steps is not CorpusBuilder.steps:
+            folder = self.corpus.folder
+            stats = (
+                (one.name, one.stat())
+                for one in sorted([*folder.glob("annotations.sqlite*"), *folder.glob("prompts/*")])
+            )
+            told += [f"{name} {stat.st_mtime_ns} {stat.st_size}" for name, stat in stats]
+        return sha256(" ".join(told).encode()).hexdigest()
+
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k not in {"_listing", "tables"}}
+        return {k: v for k, v in super().__getstate__().items() if k != "_listing"} | {"tables": {}}
 
     def _info(self) -> datasets.DatasetInfo:
         return datasets.DatasetInfo(
@@ -145,35 +156,35 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
             raise SourceError(f'{type(self).__name__} needs its source: {type(self).__name__}(data_dir="…")')
         splits: dict[str, list[Item]] = {}
         seen: set[str] = set()
-        self._run_steps()
-        for item in self.items(self._listing):
-            if isinstance(item, Finding):
-                logger.warning("%s", item.message)
-            elif item.id in seen:
-                logger.warning("rejected %s: the id %r came before", item.place, item.id)
-            else:
-                seen.add(item.id)
-                splits.setdefault(item.split, []).append(item)
+        with self._tables():
+            for item in self.items(self._listing):
+                if isinstance(item, Finding):
+                    logger.warning("%s", item.message)
+                elif item.id in seen:
+                    logger.warning("rejected %s: the id %r came before", item.place, item.id)
+                else:
+                    seen.add(item.id)
+                    splits.setdefault(item.split, []).append(item)
         if not splits:
             raise SourceError(f"{self.config.data_dir}: nothing fits {self.layout}")
         return [datasets.SplitGenerator(name=s, gen_kwargs={"items": found}) for s, found in splits.items()]
 
-    def _run_steps(self) -> None:
+    @contextmanager
+    def _tables(self) -> Iterator[None]:
+        """Run the steps; their tables are there until the end of the block."""
         from .cache import Cache
         from .options import Config
         from .progress import Silent
         from .steps.running import Steps
 
-        if not self.steps:
-            return
-        work = Path(mkdtemp(prefix="mmdata-"))
-        finalize(self, shutil.rmtree, work, ignore_errors=True)  # Its tables are read until the end.
-        (work / "work").mkdir()
-        with closing(Cache(work / "cache.sqlite")) as cache:
-            steps = Steps(
-                self, self._listing, work / "steps", work / "work", cache, 1, Config(self.config.name), Silent()
-            )
-            self.tables = {one.step.name: one.table for one in steps.run()}
+        with TemporaryDirectory(prefix="mmdata-") as folder, closing(Cache(Path(folder) / "cache.sqlite")) as cache:
+            (work := Path(folder) / "work").mkdir()
+            if self.steps:
+                given = Config(self.config.name)  # For workers, and there is one process.
+                steps = Steps(self, self._listing, work.with_name("steps"), work, cache, 1, given, Silent())
+                self.tables = {one.step.name: one.table for one in steps.run()}
+            yield
+            self.tables = {}
 
     def _generate_tables(self, items: list[Item]) -> Iterator[tuple[int, pa.Table]]:
         maker = RowMaker(self, self.corpus, self.decode)

@@ -5,7 +5,8 @@ Only a memory, never the truth: delete `.cache.sqlite` and the next build takes 
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,8 @@ from .images import VERSION, Decode, ImageCheck
 
 _LIBRARIES = f"pillow {version('pillow')} imagehash {version('imagehash')}"
 """Another Pillow may read what this one refused."""
+RUNS = 8
+"""Of a step, whose parts are remembered: somebody tries one seed, then another, and goes back."""
 Kept = TypeVar("Kept", bound=BaseModel)
 Recall = Callable[[str, str | None], ImageCheck | None]
 
@@ -63,19 +66,31 @@ class Cache:
     def part(self, key: bytes) -> bytes | None:
         """What a generation step made of one row; None where it is not known."""
         try:
-            row = self._db.execute("SELECT made FROM parts WHERE key = ?", (key,)).fetchone()
+            row = self._db.execute("SELECT made FROM step_parts WHERE key = ?", (key,)).fetchone()
             return None if row is None else bytes(row[0])
         except sqlite3.DatabaseError:
             return None
 
     def has_part(self, key: bytes) -> bool:
         try:
-            return self._db.execute("SELECT 1 FROM parts WHERE key = ?", (key,)).fetchone() is not None
+            return self._db.execute("SELECT 1 FROM step_parts WHERE key = ?", (key,)).fetchone() is not None
         except sqlite3.DatabaseError:
             return False
 
-    def keep_parts(self, parts: Mapping[bytes, bytes]) -> None:
-        self._db.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", parts.items())
+    def keep_parts(self, step: str, parts: Mapping[bytes, bytes]) -> None:
+        now = time.time()
+        rows = ((key, step, now, made) for key, made in parts.items())
+        self._db.executemany("INSERT OR REPLACE INTO step_parts VALUES (?, ?, ?, ?)", rows)
+        self._db.commit()
+
+    def used_parts(self, step: str, keys: Iterable[bytes], at: float) -> None:
+        """These were a run of the step, begun at a time; those that none of its last `RUNS` used are forgotten."""
+        self._db.executemany("UPDATE step_parts SET used = ? WHERE key = ?", ((at, key) for key in keys))
+        self._db.execute(
+            """DELETE FROM step_parts WHERE step = ? AND used < (SELECT MIN(used) FROM
+               (SELECT DISTINCT used FROM step_parts WHERE step = ? ORDER BY used DESC LIMIT ?))""",
+            (step, step, RUNS),
+        )
         self._db.commit()
 
     def kept(self, name: str, kind: type[Kept]) -> Kept | None:
@@ -116,7 +131,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     db.executescript(
         """PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
         CREATE TABLE IF NOT EXISTS checks (sha256 TEXT, how TEXT, answer TEXT, PRIMARY KEY (sha256, how)) WITHOUT ROWID;
-        CREATE TABLE IF NOT EXISTS parts (key BLOB PRIMARY KEY, made BLOB);
+        CREATE TABLE IF NOT EXISTS step_parts (key BLOB PRIMARY KEY, step TEXT, used REAL, made BLOB);
         CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT);"""
     )
     return db

@@ -75,6 +75,11 @@ def build(
     from .verbs.run_steps import as_screen as steps_screen
     from .verbs.run_steps import run_steps
 
+    if steps is not None:
+        if source is None:
+            raise typer.BadParameter("--steps needs --source: a folder, a .zip or a URL")
+        if sample or bump != "minor" or decode != "full":
+            raise typer.BadParameter("--steps makes no release: leave out --sample, --bump and --decode")
     try:
         with Terminal(err) as progress:
             if steps is not None:
@@ -113,7 +118,7 @@ def build(
 
 
 def _names(given: str) -> list[str]:
-    return [] if given == "all" else [name.strip() for name in given.split(",") if name.strip()]
+    return [] if given == "all" else [name.strip() for name in given.split(",")]
 
 
 def _options(given: list[str] | None) -> dict[str, str]:

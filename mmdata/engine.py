@@ -3,7 +3,7 @@
 import datetime
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from importlib.metadata import version as version_of
@@ -49,16 +49,16 @@ class Engine:
         self.steps: list[Done] = []
         self.builder: CorpusBuilder = config.builder(corpus, work)
 
-    def prepare(self, listing: Listing, wanted: Sequence[str] | None = None) -> list["Done"]:
-        """Run the builder's steps, or those that the wanted ones hang on."""
+    def prepare(self, listing: Listing) -> list["Done"]:
+        """Run the builder's steps, if it has any."""
         from .steps.running import Steps
 
-        if self.builder.steps or wanted:
+        if self.builder.steps:
+            tables = self.corpus.folder / FOLDER
             steps = Steps(
-                self.builder, listing, self.corpus.folder / FOLDER, self.work, self.cache, self.workers,
-                self.config, self.progress,
-            )  # fmt: skip
-            self.steps = steps.run(wanted)
+                self.builder, listing, tables, self.work, self.cache, self.workers, self.config, self.progress
+            )
+            self.steps = steps.run()
         return self.steps
 
     def run(self, listing: Listing, version: str) -> Manifest:

@@ -45,7 +45,8 @@ def config_of(corpus: Corpus, name: str | None, options: Mapping[str, Any]) -> C
         raise BuildError(f"{corpus.name} has no config {name!r}. It has: {', '.join(configs) or 'none'}")
     name = name or corpus.builder.DEFAULT_CONFIG_NAME or next(iter(configs), None)
     kinds = _kinds(type(configs[name])) if name else {}
-    return Config(name, {key: _value(corpus, key, value, kinds) for key, value in options.items()})
+    values = {key: _value(corpus, key, options[key], kinds) for key in sorted(options)}
+    return Config(name, {key: value for key, value in values.items() if getattr(configs[name or ""], key) != value})
 
 
 def _kinds(config: type[datasets.BuilderConfig]) -> dict[str, Any]:

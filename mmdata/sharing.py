@@ -1,6 +1,5 @@
 """What `items()` learned once and every row needs: written beside the plan, read by each worker."""
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Any
 
 from .errors import CorpusError
 
-AT_ONCE = 1_000
-"""Values in memory while they are written."""
+AT_ONCE = 16 << 20
+"""Characters, or bytes, in memory while they are written."""
 SHARED = "shared"
 """The folder of a build's shared lists, beside its plan."""
 
@@ -21,7 +20,7 @@ class Mapped(Sequence[bytes]):
         self._values = values
 
     def __getitem__(self, at: Any) -> Any:
-        return self._values[at].as_py()
+        return self._values[at].to_pylist() if isinstance(at, slice) else self._values[at].as_py()
 
     def __len__(self) -> int:
         return len(self._values)
@@ -45,14 +44,14 @@ class Shared:
         import pyarrow as pa
 
         self.folder.mkdir(exist_ok=True)
-        left: Iterator[Any] = iter(values)
-        some = list(itertools.islice(left, AT_ONCE))
+        left = _some(values)
+        some = next(left, [])
         kind = pa.large_binary() if some and isinstance(some[0], bytes) else pa.large_string()
         schema = pa.schema([("values", kind)])
         with pa.OSFile(str(self._path(name)), "wb") as file, pa.ipc.new_file(file, schema) as out:
             while some:
                 out.write_table(pa.table({"values": pa.array(some, kind)}))
-                some = list(itertools.islice(left, AT_ONCE))
+                some = next(left, [])
 
     def get(self, name: str) -> Sequence[Any]:
         """What was put, the same object each time; bytes are read from the file one by one, when they are asked for.
@@ -85,3 +84,16 @@ class Shared:
     def _path(self, name: str) -> Path:
         assert self.folder
         return self.folder / f"{sha256(name.encode()).hexdigest()[:16]}.arrow"
+
+
+def _some(values: Iterable[Any]) -> Iterator[list[Any]]:
+    some: list[Any] = []
+    held = 0
+    for value in values:
+        some.append(value)
+        held += len(value) + 64
+        if held >= AT_ONCE:
+            yield some
+            some, held = [], 0
+    if some:
+        yield some

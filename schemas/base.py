@@ -80,8 +80,7 @@ class Record(Part):
     @classmethod
     def marked(cls, marker: type[Marker]) -> dict[str, Marker]:
         """Field name → marker, for the fields that carry one of this type, in a list or not."""
-        found = ((name, m) for name in cls.model_fields for m in cls.markers(name) if isinstance(m, marker))
-        return dict(found)
+        return {name: mark for name, mark in _marks(cls) if isinstance(mark, marker)}
 
     @classmethod
     def id_field(cls) -> str:
@@ -97,6 +96,11 @@ class Record(Part):
                 f"{cls.__name__}: {len(ids)} fields are marked Id() ({', '.join(ids) or 'none'}); "
                 "a record has exactly one"
             )
+
+
+@cache  # Asked for several times a row.
+def _marks(model: type[Part]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, mark) for name in model.model_fields for mark in model.markers(name))
 
 
 @cache

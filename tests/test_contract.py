@@ -47,8 +47,8 @@ def rows_of(corpus: Corpus, config: str | None = None) -> dict[str, list[dict]]:
 def test_every_item_of_the_tiny_source_becomes_a_row(built):
     corpus, build = built
     builder = corpus.builder(data_dir=corpus.folder / "tiny", cache_dir=str(corpus.folder.parent / "cache"))
-    builder._run_steps()
-    items = [i for i in builder.items(builder._listing) if isinstance(i, mmdata.Item)]
+    with builder._tables():
+        items = [i for i in builder.items(builder._listing) if isinstance(i, mmdata.Item)]
     assert sum(build.manifest.splits.values()) == len(items) > 0
     assert build.manifest.rejected == {}
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -71,9 +72,11 @@ def test_going_back_takes_the_earlier_tables(game):
 
 def test_steps_alone_make_no_release(game):
     done = mmdata.run_steps(*game, ["decks"])
-    assert [(one.name, one.rows, one.again) for one in done] == [("cards", 6, True), ("decks", 3, True)]
+    assert [(one.step.name, len(one.table), one.again) for one in done] == [("cards", 6, True), ("decks", 3, True)]
     assert not (game[0] / "data").exists()
-    assert [one.again for one in mmdata.run_steps(*game, ["3"])] == [False, False, True]
+    assert [(one.step.name, one.again) for one in mmdata.run_steps(*game, ["3"])] == [("owners", True)], (
+        "no other is needed"
+    )
     said = run("build", game[0], "--source", game[1], "--steps", "decks,9")
     assert said.returncode == 1 and "no step '9'. There are: 1 cards, 2 decks, 3 owners, 4 hands" in said.stderr
     said = run("build", game[0], "--source", game[1], "--steps", "all", "--set", "seed=1", "--json")
@@ -161,6 +164,29 @@ def test_a_fault_of_a_step_is_one_line_that_names_it(game, old, new, says):
     assert says in str(error.value)
 
 
+def test_damaged_memory_costs_time_only(game):
+    first = mmdata.build(*game)
+    with sqlite3.connect(game[0] / ".cache.sqlite") as memory:
+        memory.execute("UPDATE step_parts SET made = x'00'")
+    for damage in (".steps/current.json", f".steps/{current(game[0], 'hands').folder.name}/manifest.json"):
+        (game[0] / damage).write_text("{")
+    again = mmdata.build(*game)
+    assert not again.created and again.manifest.steps == first.manifest.steps
+
+
+def test_what_a_step_imports_and_uses_is_noticed(game):
+    (game[0] / "sizes.py").write_text("SIZE = 2")
+    (game[0] / "making.py").write_text("from .sizes import SIZE\n" + MAKING)
+    mmdata.run_steps(*game, ["decks"])
+    (game[0] / "sizes.py").write_text("SIZE = 3")
+    assert [one.again for one in mmdata.run_steps(*game, ["decks"])] == [True, True]
+    (game[0] / "making.py").write_text(MAKING.replace("@step(Deck)", '@step(Deck, uses=("no-such-thing",))'))
+    with pytest.raises(
+        CorpusError, match="step decks: it uses no-such-thing, which is not installed: pip install no-such"
+    ):
+        mmdata.build(*game)
+
+
 def test_a_broken_picture_of_a_table_is_left_out_and_said(game):
     put(game[1], "그림/카드7.png", encoded(photo(7))[:90])
     done = mmdata.build(*game)
@@ -178,5 +204,11 @@ def test_it_is_a_datasets_builder_too(game, tmp_path):
 def test_the_old_tables_go(game):
     for size in (2, 3, 4, 5):
         mmdata.build(*game, options={"size": size})
-    assert len(list((game[0] / ".steps").glob("decks-*"))) == 2
+    kept = list((game[0] / ".steps").glob("decks-*"))
+    assert len(kept) == 2
+    released = mmdata.build(*game, options={"size": 5}).manifest.steps[1]
+    for size in (2, 3, 4):
+        mmdata.run_steps(*game, ["decks"], options={"size": size})
+    assert current(game[0], "decks", released.sha256), "what the release was made of stays"
+    assert len(list((game[0] / ".steps").glob("decks-*"))) <= 3
     assert len(list((game[0] / ".steps").glob("cards-*"))) == 1

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import shutil
 import sqlite3
 from hashlib import sha256
 from typing import Annotated
@@ -57,13 +58,17 @@ def test_a_step_waits_for_answers_and_takes_them(asking, monkeypatch, tmp_path):
     assert all(fault.split in {"", "decks"} for fault in report.faults if fault.prompt == "names")
     with pytest.raises(CorpusError, match="asked over the step decks, so its answers are no column"):
         mmdata.release(folder, prompts=["names"])
+    mmdata.run_steps(*asking, ["decks"], options={"size": 3})
+    assert mmdata.check(folder).answers == {"names": {"ok": 3}}, "of the decks that the release was made of"
+    shutil.rmtree(folder / ".steps")
+    assert mmdata.check(folder).answers == {"names": {}}
 
 
 def test_an_edited_answer_runs_the_step_again_and_a_refused_one_is_said(asking, monkeypatch):
     from mmdata.verbs.fix import set_answer
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
-    with serving() as server, pytest.raises(BuildError):
+    with pytest.raises(BuildError):
         mmdata.build(*asking)
     with serving() as server:
         server.behave = lambda row, call: Act(body=completion("b")) if "카드0" in row else Act(body=completion(""))

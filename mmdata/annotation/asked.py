@@ -13,7 +13,8 @@ def asked_about(corpus: Corpus, name: str | None, release: Release | None = None
 
     Args:
         name: of its file; may be left out where there is one.
-        release: the newest one, if the caller has it.
+        release: the newest one, if the caller has it; of a step, its table is then the one that it was made of, if that
+            is still there, else the one that was made last.
 
     Raises:
         AnnotationError: no release, or no table, to ask about yet.
@@ -30,7 +31,9 @@ def asked_about(corpus: Corpus, name: str | None, release: Release | None = None
 def rows_for(corpus: Corpus, prompt: Prompt, release: Release | None = None) -> Release:
     """The rows that a prompt is asked about. Arguments and errors as of `asked_about`."""
     if prompt.over is not None:
-        table = current(corpus.folder, prompt.over)
+        made = next((step for step in release.manifest.steps if step.name == prompt.over), None) if release else None
+        table = made and current(corpus.folder, prompt.over, made.sha256)
+        table = table or current(corpus.folder, prompt.over)
         if table is None:
             raise AnnotationError(
                 f"{corpus.name}: the prompt {prompt.id} is asked over the step {prompt.over}, which has not run yet: run "

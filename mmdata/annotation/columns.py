@@ -106,13 +106,24 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
     schema = prompt.response_schema
     # A dict in a feature's place is a struct.
     feature: Any = datasets.Value("string") if schema is None else dict(features_of(schema, labels))
+    note = note_of(prompt, store, ok)
+    made = Column(prompt, feature, note, path, labels)
+    return replace(made, annotated=note.model_copy(update={"sha256": made.digest()}))
+
+
+def note_of(prompt: Prompt, store: Store, ok: pl.DataFrame) -> Annotated:
+    """Where good answers come from; its `sha256` is left to the caller.
+
+    Args:
+        ok: of each row that has one, at least `key` and `made_by`, as of `annotations`; not empty.
+    """
     makers = ok.group_by("made_by").len().sort("made_by")
     times = [_utc(at) for at in store.asked_when(ok["key"])]
     cost = store.spent(prompt.id) + store.spent(f"{prompt.id}.rewrite")
     for other, rows in _published(store, ok["key"]):
         times += [other.first, other.last]
         cost += other.cost * min(1.0, rows / max(1, other.rows))
-    note = Annotated(
+    return Annotated(
         column=prompt.id,
         prompt_sha256=prompt.sha256,
         model=prompt.model,
@@ -125,8 +136,6 @@ def column_of(release: Release, prompt: Prompt, store: Store, labels: Mapping[st
         cost=cost,
         prompt=prompt.model_dump(mode="json"),
     )
-    made = Column(prompt, feature, note, path, labels)
-    return replace(made, annotated=note.model_copy(update={"sha256": made.digest()}))
 
 
 def text_of(value: Any, feature: Any) -> str | None:

@@ -182,7 +182,7 @@ def find_prompt(folder: Path, name: str | None) -> Prompt:
 def require_columns(folder: Path, prompt: Prompt, columns: dict[str, str]) -> None:
     """Raises CorpusError where the prompt asks for what no row has."""
     path = prompts_in(folder)[prompt.id]
-    if awaited := awaited_by(folder, prompt, columns):
+    if prompt.over is None and (awaited := awaited_by(folder, prompt, columns)):
         raise CorpusError(
             f"{path}: it asks about the answers to {', '.join(awaited)}, which no row of the newest release has yet. Run "
             f"`mmdata annotate {folder} --prompt {awaited[0]}`, then `mmdata release {folder}`"

@@ -11,6 +11,7 @@ from ..annotation.asked import rows_for
 from ..annotation.prompt import Prompt, awaited_by, find_prompt, prompts_in, require_columns
 from ..annotation.store import Store
 from ..corpus import Corpus
+from ..errors import AnnotationError
 from ..labels import LabelMap
 from ..progress import Progress
 from ..reading import Release
@@ -56,7 +57,14 @@ def report_of(
             notes.append(f"prompt {name}: {awaits or 'it has no answers yet'}")
             counts[name] = {"missing": len(whole.rows)} if prompt.over is None else {}
             continue
-        rows = rows_for(corpus, prompt, release)
+        try:
+            rows = rows_for(corpus, prompt, release)
+        except AnnotationError as why:
+            if prompts is not None:
+                raise
+            notes.append(str(why))
+            counts[name] = {}
+            continue
         if not isinstance(asked, Prompt):
             require_columns(corpus.folder, prompt, rows.kinds)
         before = 0

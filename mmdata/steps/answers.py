@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..annotation.columns import column_of
-from ..annotation.joined import annotations
+import polars as pl
+
+from ..annotation.columns import note_of
+from ..annotation.joined import annotations, as_asked
 from ..annotation.prompt import Prompt, parse_prompt, prompts_in, require_columns
 from ..annotation.store import reading
 from ..errors import BuildError, CorpusError
@@ -20,23 +21,9 @@ if TYPE_CHECKING:
     from .table import Table
 
 
-class Answers(Mapping[str, Any]):
-    """Id of a row → what the model said of it: an object of the prompt's response class, or a text.
-
-    None where it was asked and gave no good answer; a Finding says so.
-    """
-
-    def __init__(self, values: dict[str, Any]):
-        self._values = values
-
-    def __getitem__(self, id: str) -> Any:
-        return self._values[id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+Answers = Mapping[str, Any]
+"""Id of a row → what the model said of it: an object of the prompt's response class, or a text. None where it was asked
+and gave no good answer; a Finding says so."""
 
 
 def asked_over(corpus: "Corpus", name: str) -> Prompt:
@@ -62,33 +49,31 @@ def asked_over(corpus: "Corpus", name: str) -> Prompt:
 class Given(NamedTuple):
     """Answers, and what is to be said of them."""
 
-    answers: Answers
+    answers: dict[str, Any]
+    """`Answers`."""
     sha256: str
-    """Of all of them."""
+    """Of all of them, and of the class that they are read as."""
     note: list[Annotated]
     """Where they come from; none, where there is no good one."""
     findings: list[Finding]
 
 
-def answers_of(corpus: "Corpus", prompt: Prompt, table: "Table[Any]", step: str, work: Path) -> Given:
+def answers_of(corpus: "Corpus", prompt: Prompt, table: "Table[Any]", step: str) -> Given:
     """What the store holds for each row of the table.
-
-    Args:
-        work: a folder for what need not stay.
 
     Raises:
         BuildError: a row was never asked about: `mmdata annotate` does that.
     """
     require_columns(corpus.folder, prompt, table.release.kinds)
+    note: list[Annotated] = []
     with reading(corpus.folder) as store:
-        note = []
         if store is None:
             held = [(id, "missing", None) for id in table.column(table.makes.id_field())]
         else:
-            held = annotations(table.release, prompt, store).select("id", "status", "value").rows()
-            if any(status == "ok" for _, status, _ in held):
-                column = column_of(table.release, prompt, store, corpus.labels, work / f"{prompt.id}.arrow")
-                note.append(column.annotated)
+            found = annotations(table.release, prompt, store)
+            held = found.select("id", "status", "value").rows()
+            if not (ok := found.filter(pl.col("status") == "ok")).is_empty():
+                note.append(note_of(as_asked(prompt, store), store, ok))
     waiting = sum(status == "missing" for _, status, _ in held)
     if waiting:
         raise BuildError(
@@ -103,7 +88,8 @@ def answers_of(corpus: "Corpus", prompt: Prompt, table: "Table[Any]", step: str,
             values[id] = None
         else:
             values[id] = schema.model_validate_json(value) if schema else value
-    digest = sha256(json.dumps([(id, value if status == "ok" else None) for id, status, value in held]).encode())
+    told = [(id, value if status == "ok" else None) for id, status, value in held]
+    digest = sha256(json.dumps([told, prompt.response_format]).encode()).hexdigest()
     lost = Counter(status for _, status, _ in held if status != "ok")
     findings = []
     if lost:
@@ -118,4 +104,4 @@ def answers_of(corpus: "Corpus", prompt: Prompt, table: "Table[Any]", step: str,
                 lost.total(),
             )
         )
-    return Given(Answers(values), digest.hexdigest(), note, findings)
+    return Given(values, digest, [one.model_copy(update={"sha256": digest}) for one in note], findings)

@@ -34,8 +34,30 @@ def write_current(folder: Path, current: Current, work: Path) -> None:
     os.replace(new, folder / CURRENT)
 
 
-def current(corpus: Path, step: str) -> Release | None:
-    """The newest table of a step of a corpus folder, to be read as a release; None before it ran."""
-    folder = corpus / FOLDER / read_current(corpus / FOLDER).tables.get(step, "")
-    manifest = folder / "manifest.json"
-    return Release(corpus, Manifest.model_validate_json(manifest.read_bytes()), folder) if manifest.is_file() else None
+def current(corpus: Path, step: str, sha256: str | None = None) -> Release | None:
+    """A table of a step of a corpus folder, to be read as a release; None where it is not there.
+
+    Args:
+        sha256: of the table; by default the one that was made last.
+    """
+    home = corpus / FOLDER
+    if sha256 is None:
+        found = [home / named] if (named := read_current(home).tables.get(step)) else []
+    else:
+        found = [folder for folder in home.glob(f"{step}-*") if sha256_of(folder) == sha256]
+    if not found or (manifest := _manifest(found[0])) is None:
+        return None
+    return Release(corpus, manifest, found[0])
+
+
+def sha256_of(table: Path) -> str | None:
+    """Of the rows in a table's folder; None where it is damaged."""
+    manifest = _manifest(table)
+    return manifest.files[0].sha256 if manifest else None
+
+
+def _manifest(table: Path) -> Manifest | None:
+    try:
+        return Manifest.model_validate_json((table / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return None

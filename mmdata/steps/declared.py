@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,30 @@ class Step:
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.function(*args, **options)
 
+    @property
+    def module(self) -> str:
+        """Of the corpus folder, in which it is."""
+        return self.function.__module__.rpartition(".")[2]
+
     @cached_property
     def code(self) -> str:
-        """Digest of what decides its rows besides what it is given: its module and the siblings that this imports, its
-        schema, the libraries it uses."""
-        path = Path(inspect.getfile(self.function))
-        total = sha256(repr([self.name, self.makes.model_json_schema(), self.each, self.reads]).encode())
-        for one in sorted(_with_siblings(path)):
+        """Digest of what decides its rows besides what it is given: its module and the siblings that this imports, the
+        module of its schema, the libraries it uses.
+
+        Raises:
+            CorpusError: one of these is not installed.
+        """
+        total = sha256(repr([self.name, self.makes.__name__, self.each, self.reads]).encode())
+        found = _with_siblings(Path(inspect.getfile(self.function))) | {Path(inspect.getfile(self.makes))}
+        for one in sorted(found):
             total.update(one.name.encode() + b"\0" + one.read_bytes() + b"\0")
         for name in self.uses:
-            total.update(f"{name} {version(name)}".encode())
+            try:
+                total.update(f"{name} {version(name)}".encode())
+            except PackageNotFoundError:
+                raise CorpusError(
+                    f"step {self.name}: it uses {name}, which is not installed: pip install {name}"
+                ) from None
         return total.hexdigest()
 
 
@@ -110,9 +124,8 @@ def _with_siblings(path: Path) -> set[Path]:
     while left:
         for node in ast.walk(ast.parse(left.pop().read_bytes())):
             if isinstance(node, ast.ImportFrom) and node.level == 1:
-                names = [node.module.partition(".")[0]] if node.module else [alias.name for alias in node.names]
-                for one in {path.with_name(f"{name}.py") for name in names} - found:
-                    if one.is_file():
-                        found.add(one)
-                        left.append(one)
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                new = {one for name in names if (one := path.with_name(f"{name}.py")).is_file()} - found
+                found |= new
+                left += new
     return found

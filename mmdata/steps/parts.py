@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -20,7 +21,6 @@ from .declared import Step
 from .table import Table, yields
 
 if TYPE_CHECKING:
-    from ..builder import CorpusBuilder
     from ..cache import Cache
 
 AT_ONCE = 16
@@ -34,64 +34,75 @@ class Parts:
     """The runs of one step."""
 
     cache: "Cache"
+    corpus: Corpus
     step: Step
     rest: bytes
     """Digest of all that a run is given besides its row."""
     given: dict[str, Any]
     options: dict[str, Any]
     config: Config
-    builder: "CorpusBuilder"
-    folder: Path
-    """For what need not stay."""
+    scratch: Path
+    """A folder for what need not stay."""
     workers: int
 
-    def run(self, over: "Table[Any]", progress: Progress) -> Iterator[Any]:
+    def run(self, over: Table[Any], progress: Progress) -> Iterator[Any]:
         """What the step makes of each row, in their order."""
-        self._make(over, progress)
-        for row in over:
-            part = self.cache.part(self._key(row))
-            assert part is not None
-            for one in pickle.loads(part):  # noqa: S301 - our own file, beside the code that it runs
+        began = time.time()
+        keys = {getattr(row, over.makes.id_field()): self._key(row) for row in over}
+        self._make(over, keys, progress)
+        for id, key in keys.items():
+            made = self._read(key)
+            if made is None:  # The memory was damaged meanwhile.
+                [row] = over.pick([id])
+                made = pickle.loads(made_of(self.corpus, self.step, {**self.given, **self.options}, id, row))  # noqa: S301
+            for one in made:
                 yield one if isinstance(one, Finding) else self.step.makes.model_validate(one)
+        self.cache.used_parts(self.step.name, keys.values(), began)
 
-    def _make(self, over: "Table[Any]", progress: Progress) -> None:
+    def _read(self, key: bytes) -> list[Any] | None:
+        part = self.cache.part(key)
+        try:
+            # Our own file, beside the code that it runs.
+            return None if part is None else list(pickle.loads(part))  # noqa: S301
+        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError):
+            return None
+
+    def _make(self, over: Table[Any], keys: dict[str, bytes], progress: Progress) -> None:
         """Run what is not remembered yet."""
-        known, todo = 0, []
-        for row in over:
-            key = self._key(row)
-            if not self.cache.has_part(key):
-                todo.append((key, getattr(row, over.makes.id_field())))
-            else:
-                known += 1
+        todo = {id for id, key in keys.items() if not self.cache.has_part(key)}
         if not todo:
             return
-        done = known
+        done = len(keys) - len(todo)
 
         def tick() -> None:
-            progress.rows(done, len(over), "")
+            progress.rows(done, len(keys), "")
 
         tick()
-        tables = {name: one.folder for name, one in self.given.items() if isinstance(one, Table)}
-        others = {name: one for name, one in self.given.items() if name not in tables}
-        work = Work(self.builder.corpus.folder, self.config, self.folder, self.step.name, tables, others, self.options)
-        tasks = self._tasks(over, {id for _, id in todo})
-        if len(todo) < WORTH_WORKERS or self.workers == 1:
-            start(work)
-            results: Iterator[list[tuple[str, bytes]]] = map(run_some, tasks)
-        else:
-            workers = min(self.workers, len(todo) // AT_ONCE)
-            results = pool.run(run_some, tasks, workers=workers, setup=start, setup_args=(work,), tick=tick)
-        keys = {id: key for key, id in todo}
-        for made in results:
-            self.cache.keep_parts({keys[id]: part for id, part in made})
+        for made in self._results(over, todo, tick):
+            self.cache.keep_parts(self.step.name, {keys[id]: part for id, part in made})
             done += len(made)
             tick()
 
-    def _tasks(self, over: "Table[Any]", ids: set[str]) -> Iterator["Some"]:
+    def _results(self, over: Table[Any], ids: set[str], tick: Any) -> Iterator[list[tuple[str, bytes]]]:
         name = over.makes.id_field()
         rows = ((id, row) for row in over if (id := getattr(row, name)) in ids)
-        while some := list(itertools.islice(rows, AT_ONCE)):
-            yield Some(f"{self.step.name} of {some[0][0]}", pickle.dumps([(id, row.model_dump()) for id, row in some]))
+        chunks = iter(lambda: list(itertools.islice(rows, AT_ONCE)), [])
+        if len(ids) < WORTH_WORKERS or self.workers == 1:
+            given = {**self.given, **self.options}
+            for some in chunks:
+                yield [(id, made_of(self.corpus, self.step, given, id, row)) for id, row in some]
+            return
+        tables = {name: one.folder for name, one in self.given.items() if isinstance(one, Table)}
+        others = {name: one for name, one in self.given.items() if name not in tables}
+        work = Work(self.corpus.folder, self.config, self.scratch, self.step.name, tables, others | self.options)
+        yield from pool.run(
+            run_some,
+            (Some.of(self.step, some) for some in chunks),
+            workers=min(self.workers, len(ids) // AT_ONCE),
+            setup=start,
+            setup_args=(work,),
+            tick=tick,
+        )
 
     def _key(self, row: Any) -> bytes:
         total = sha256(self.rest)
@@ -125,6 +136,10 @@ class Some:
     rows: bytes
     """Pickled: (id, values) of each. Its class may be the corpus folder's own, which goes by another name tomorrow."""
 
+    @classmethod
+    def of(cls, step: Step, rows: list[tuple[str, Any]]) -> "Some":
+        return cls(f"{step.name} of {rows[0][0]}", pickle.dumps([(id, row.model_dump()) for id, row in rows]))
+
     def __str__(self) -> str:
         return self.name
 
@@ -135,13 +150,12 @@ class Work:
 
     corpus: Path
     config: Config
-    folder: Path
+    scratch: Path
     step: str
     tables: dict[str, Path]
     """Parameter, the name of a step → its table."""
     others: dict[str, Any]
-    """What else it is given."""
-    options: dict[str, Any]
+    """Answers and options."""
 
 
 @dataclass
@@ -160,25 +174,28 @@ def start(work: Work) -> None:
     """Once in each worker process."""
     global _worker
     corpus = Corpus(work.corpus)
-    steps = {one.name: one for one in work.config.builder(corpus, work.folder).steps}
+    steps = {one.name: one for one in work.config.builder(corpus, work.scratch).steps}
     step = steps[work.step]
     assert step.each
     tables = {name: Table(folder, steps[name].makes) for name, folder in work.tables.items()}
-    _worker = _Worker(corpus, step, steps[step.each].makes, {**tables, **work.others, **work.options})
+    _worker = _Worker(corpus, step, steps[step.each].makes, {**tables, **work.others})
 
 
 def run_some(task: Some) -> list[tuple[str, bytes]]:
     """(id of the row, what the step makes of it, pickled) of some rows."""
-    me, made = _worker, []
-    for id, values in pickle.loads(task.rows):  # noqa: S301 - made by this very run
-        try:
-            found = list(me.step.function(me.row.model_validate(values), **me.given))
-        except MmdataError:
-            raise
-        except Exception as error:
-            module = me.step.function.__module__.rpartition(".")[2]
-            raise me.corpus.blame(error, f"running step {me.step.name} of {id}", module) from error
-        if wrong := [one for one in found if not isinstance(one, me.step.makes | Finding)]:
-            raise CorpusError(yields(me.step.name, wrong[0], me.step.makes))
-        made.append((id, pickle.dumps([one if isinstance(one, Finding) else one.model_dump() for one in found])))
-    return made
+    me = _worker
+    rows = pickle.loads(task.rows)  # noqa: S301 - made by this very run
+    return [(id, made_of(me.corpus, me.step, me.given, id, me.row.model_validate(values))) for id, values in rows]
+
+
+def made_of(corpus: Corpus, step: Step, given: dict[str, Any], id: str, row: Any) -> bytes:
+    """What a step makes of one row, pickled."""
+    try:
+        found = list(step.function(row, **given))
+    except MmdataError:
+        raise
+    except Exception as error:
+        raise corpus.blame(error, f"running step {step.name} of {id}", step.module) from error
+    if wrong := [one for one in found if not isinstance(one, step.makes | Finding)]:
+        raise CorpusError(yields(step.name, wrong[0], step.makes))
+    return pickle.dumps([one if isinstance(one, Finding) else one.model_dump() for one in found])

@@ -13,10 +13,12 @@ from ..errors import CorpusError, MmdataError
 from ..findings import Finding
 from ..manifest import Annotated, StepNote
 from ..options import Config
+from ..plan import USUAL_ORDER
 from ..progress import Progress
+from ..releases import Releases
 from ..rows import RowMaker
 from .answers import answers_of, asked_over
-from .current import Current, read_current, write_current
+from .current import read_current, sha256_of, write_current
 from .declared import LISTING, Step
 from .parts import Parts
 from .table import Table, write_table
@@ -72,7 +74,7 @@ class Steps:
         """
         steps = steps_of(self.builder)
         if wanted is not None:
-            steps = _leading_to(steps, wanted)
+            steps = self._leading_to(steps, wanted)
         self.folder.mkdir(exist_ok=True)
         done: dict[str, Done] = {}
         current = read_current(self.folder)
@@ -80,8 +82,7 @@ class Steps:
             done[one.name] = self._run(one, done)
             current.tables[one.name] = done[one.name].table.folder.name
             write_current(self.folder, current, self.work)
-        if wanted is None:
-            self._drop_old({one.name for one in steps}, current)
+        self._drop_old({one.name for one in steps})
         return list(done.values())
 
     def _run(self, one: Step, done: dict[str, Done]) -> Done:
@@ -105,7 +106,7 @@ class Steps:
                         f"step {one.name}: its parameter {name} is a prompt over {prompt.over!r}, which is no earlier step. "
                         f"Those before it: {', '.join(done) or 'none'}"
                     )
-                told = answers_of(self.builder.corpus, prompt, done[prompt.over].table, one.name, self.work)
+                told = answers_of(self.builder.corpus, prompt, done[prompt.over].table, one.name)
                 given[name] = told.answers
                 used.append(told.sha256)
                 findings += told.findings
@@ -119,14 +120,15 @@ class Steps:
                 )
             rest = sha256("\0".join(used).encode()).digest()
             used.append(done[one.each].table.sha256)
-        key = sha256("\0".join(used).encode()).hexdigest()
+        key = sha256("\0".join([*used, self._engine()]).encode()).hexdigest()
         kept = self.folder / f"{one.name}-{key[:16]}"
-        again = not (kept / "manifest.json").is_file()
+        again = sha256_of(kept) is None
         if again:
             if one.each is None:
                 made = self._guarded(one, lambda: one.function(**given, **options))
             else:
-                parts = Parts(self.cache, one, rest, given, options, self.config, self.builder, self.work, self.workers)
+                corpus = self.builder.corpus
+                parts = Parts(self.cache, corpus, one, rest, given, options, self.config, self.work, self.workers)
                 made = parts.run(done[one.each].table, self.progress)
             maker = RowMaker(self.builder, self.builder.corpus, "full")
             fresh = self.work / f"{one.name}.table"
@@ -155,15 +157,46 @@ class Steps:
         except MmdataError:
             raise
         except Exception as error:
-            module = one.function.__module__.rpartition(".")[2]
-            raise self.builder.corpus.blame(error, f"running step {one.name}", module) from error
+            raise self.builder.corpus.blame(error, f"running step {one.name}", one.module) from error
 
-    def _drop_old(self, names: set[str], current: Current) -> None:
+    def _engine(self) -> str:
+        """Digest of what turns a step's rows into its table: this package, and the classes of labels.yaml."""
+        package = Path(__file__).parent
+        names = ("features", "images", "rows", "shards")
+        found = [*package.glob("*.py"), *(package.parent / f"{name}.py" for name in names)]
+        labels = self.builder.corpus.folder / "labels.yaml"
+        total = sha256(labels.read_bytes() if labels.exists() else b"")
+        for one in sorted(found):
+            total.update(one.read_bytes())
+        return total.hexdigest()
+
+    def _drop_old(self, names: set[str]) -> None:
+        """Keep the newest tables of each step, and those that the newest release was made of."""
+        newest = Releases(self.builder.corpus).newest()
+        released = {step.sha256 for step in newest.steps} if newest else set()
         for name in names:
             found = sorted(self.folder.glob(f"{name}-{'?' * 16}"), key=lambda path: path.stat().st_mtime, reverse=True)
             for old in found[KEPT:]:
-                if old.name != current.tables.get(name):
+                if sha256_of(old) not in released:
                     shutil.rmtree(old, ignore_errors=True)
+
+    def _leading_to(self, steps: list[Step], wanted: Collection[str]) -> list[Step]:
+        """The wanted steps, by name or number from 1, and all that they hang on."""
+        by_name = {one.name: one for one in steps}
+        left = [_named(name, list(by_name)) for name in wanted]
+        needed: set[str] = set()
+        while left:
+            name = left.pop()
+            if name in by_name and name not in needed:
+                needed.add(name)
+                one = by_name[name]
+                left += [one.each or "", *one.given]
+                left += [
+                    asked_over(self.builder.corpus, prompt).over or ""
+                    for prompt in one.given
+                    if prompt not in by_name and prompt != LISTING
+                ]
+        return [one for one in steps if one.name in needed]
 
 
 def steps_of(builder: "CorpusBuilder") -> list[Step]:
@@ -173,21 +206,17 @@ def steps_of(builder: "CorpusBuilder") -> list[Step]:
         if not isinstance(one, Step):
             raise CorpusError(f"{type(builder).__name__}.steps: {one!r} is no step; declare it with @step(...)")
     names = [one.name for one in steps]
+    if wrong := [one for one in names if one in USUAL_ORDER]:
+        raise CorpusError(f"{type(builder).__name__}.steps: a step cannot be named {wrong[0]}, as a split")
     if twice := {name for name in names if names.count(name) > 1}:
         raise CorpusError(f"{type(builder).__name__}.steps: two steps are named {', '.join(sorted(twice))}")
     return steps
 
 
-def _leading_to(steps: list[Step], wanted: Collection[str]) -> list[Step]:
-    """The wanted steps, by name or number from 1, and all that they hang on."""
-    names = [one.name for one in steps]
-    chosen: set[str] = set()
-    for name in wanted:
-        if name.isdecimal() and 1 <= int(name) <= len(names):
-            name = names[int(name) - 1]
-        if name not in names:
-            there = ", ".join(f"{n} {one}" for n, one in enumerate(names, 1)) or "none: its rows are made without steps"
-            raise CorpusError(f"there is no step {name!r}. There are: {there}")
-        chosen.add(name)
-    last = max(names.index(name) for name in chosen)
-    return steps[: last + 1]
+def _named(name: str, names: list[str]) -> str:
+    if name.isdecimal() and 1 <= int(name) <= len(names):
+        return names[int(name) - 1]
+    if name not in names:
+        there = ", ".join(f"{n} {one}" for n, one in enumerate(names, 1))
+        raise CorpusError(f"there is no step {name!r}. There are: {there}")
+    return name

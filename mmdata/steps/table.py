@@ -111,9 +111,7 @@ def write_table(
                 findings.append(one)
                 continue
             if not isinstance(one, makes):
-                raise CorpusError(
-                    f"step {name}: it yields {type(one).__name__}; a step yields {makes.__name__} or Finding"
-                )
+                raise CorpusError(yields(name, one, makes))
             id = getattr(one, makes.id_field())
             if id in ids:
                 raise CorpusError(f"step {name}: two rows have the id {id!r}; each id must be there once")

@@ -112,7 +112,7 @@ def build(
                 corpus.code_digest(),
                 decode,
                 repr(chosen),
-                *(step.note.sha256 for step in made),
+                *(said for step in made for said in (step.note.sha256, *(f.message for f in step.findings))),
                 *(f.message for f in listing.findings),
             ]
             key = sha256("\0".join([*known, *(f"{k} {v}" for k, v in libraries().items())]).encode()).hexdigest()

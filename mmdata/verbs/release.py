@@ -15,7 +15,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ..annotation.columns import Column, column_of
-from ..annotation.prompt import Prompt, answered_now, find_prompt, prompts_in, read_prompt
+from ..annotation.prompt import Prompt, answered_now, find_prompt, prompts_in, require_columns
 from ..annotation.store import Store, reading
 from ..corpus import Corpus
 from ..engine import name_shards, require_room
@@ -141,13 +141,9 @@ def _chosen(
     there = prompts_in(corpus.folder)
     answered = store.prompts() if store else []
     names = sorted(set(wanted)) if wanted is not None else answered_now(corpus.folder, answered, old.kinds)
-    asked = [find_prompt(corpus.folder, name) for name in names]
-    names = [one.id for one in asked if one.over is None or wanted is not None]
-    if over := [one for one in asked if one.over is not None and wanted is not None]:
-        raise CorpusError(
-            f"{there[over[0].id]}: it is asked over the step {over[0].over}, so its answers are no column: the next "
-            "`mmdata build` takes them"
-        )
+    found = {name: find_prompt(corpus.folder, name) for name in names}
+    if wanted is None:
+        names = [name for name in names if found[name].over is None]
     if store is None or not names:
         raise ReleaseError(
             f"{corpus.name}: no answers to release. Prompts: {', '.join(there) or 'none'}; with answers: "
@@ -156,7 +152,13 @@ def _chosen(
     of_answers = {note.column for note in old.manifest.annotations}
     fields = [name for name in old.kinds if name not in of_answers]
     for name in names:
-        prompt = read_prompt(corpus.folder, name, old.kinds)
+        prompt = found[name]
+        if prompt.over is not None:
+            raise CorpusError(
+                f"{there[name]}: it is asked over the step {prompt.over}, so its answers are no column: the next "
+                "`mmdata build` takes them"
+            )
+        require_columns(corpus.folder, prompt, old.kinds)
         if name in fields:
             raise CorpusError(
                 f"{there[name]}: a column cannot be named {name!r}: rows have a field of that name. "

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,31 +14,16 @@ from rich.text import Text
 from .. import pool
 from ..cache import Cache
 from ..corpus import Corpus
-from ..engine import Engine
 from ..errors import BuildError
 from ..listing import Listing
 from ..options import config_of
 from ..progress import Progress, Silent
 from ..releases import Releases, explained
+from ..steps.current import FOLDER
 from .build import open_raw
 
 if TYPE_CHECKING:
-    from ..findings import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class StepRun:
-    """What one step did."""
-
-    name: str
-    rows: int
-    """Of its table."""
-    again: bool
-    """False: nothing that it is given had changed."""
-    seconds: float
-    table: Path
-    """Its folder: rows.parquet, and a manifest."""
-    findings: "list[Finding]"
+    from ..steps.running import Done
 
 
 def run_steps(
@@ -51,8 +35,8 @@ def run_steps(
     options: Mapping[str, Any] | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
-) -> list[StepRun]:
-    """Run the steps that a corpus's builder makes its rows by, up to those wanted. No release is made.
+) -> "list[Done]":
+    """Run the steps that a corpus's builder makes its rows by: those wanted, and what they hang on. No release is made.
 
     Args:
         folder: the corpus folder.
@@ -63,6 +47,8 @@ def run_steps(
     Raises:
         MmdataError: with a message that says what to do.
     """
+    from ..steps.running import Steps
+
     corpus, progress = Corpus(folder), progress or Silent()
     chosen = config_of(corpus, config, options or {})
     opened, releases = open_raw(corpus, source), Releases(corpus)
@@ -72,41 +58,41 @@ def run_steps(
         closing(Cache(corpus.folder / ".cache.sqlite")) as cache,
         closing(sqlite3.connect(work / "listing.sqlite")) as database,
     ):
+        builder = chosen.builder(corpus, work)
+        if not builder.steps:
+            raise BuildError(f"{corpus.name} makes its rows without steps; run `mmdata build` without --steps")
         progress.stage("listing")
         listing = Listing.of(opened, database)
-        one = Engine(corpus, opened, work, cache, "full", chosen, workers or pool.cores(), progress)
-        if not one.builder.steps:
-            raise BuildError(f"{corpus.name} makes its rows without steps; run `mmdata build` without --steps")
-        done = one.prepare(listing, list(wanted) or None)
-        return [StepRun(d.step.name, len(d.table), d.again, d.seconds, d.table.folder, d.findings) for d in done]
+        tables, cores = corpus.folder / FOLDER, workers or pool.cores()
+        return Steps(builder, listing, tables, work, cache, cores, chosen, progress).run(list(wanted) or None)
 
 
-def as_screen(done: Sequence[StepRun]) -> RenderableType:
+def as_screen(done: "Sequence[Done]") -> RenderableType:
     """The steps, a line each, and what they noticed."""
     table = Table("", "step", "rows", "", box=None, pad_edge=False, header_style="dim")
     table.columns[2].justify = "right"
     for number, one in enumerate(done, 1):
         how = f"{one.seconds:.1f} s" if one.again else "unchanged"
-        table.add_row(str(number), one.name, f"{one.rows:,}", how)
+        table.add_row(str(number), one.step.name, f"{len(one.table):,}", how)
     lines = [
         Text.assemble((f"{f.level}: {f.check}: ", "red" if f.level == "error" else "yellow"), f.message)
         for one in done
         for f in one.findings
     ]
-    where = [Text(f"each table is a folder of {done[0].table.parent}", "dim")] if done else []
+    where = [Text(f"each table is a folder of {done[0].table.folder.parent}", "dim")] if done else []
     return Group(table, *where, *lines)
 
 
-def as_json(done: Sequence[StepRun]) -> str:
+def as_json(done: "Sequence[Done]") -> str:
     """The same for a program."""
     return json.dumps(
         [
             {
-                "step": one.name,
-                "rows": one.rows,
+                "step": one.step.name,
+                "rows": len(one.table),
                 "again": one.again,
                 "seconds": round(one.seconds, 2),
-                "table": str(one.table),
+                "table": str(one.table.folder),
                 "findings": [f.model_dump() for f in one.findings],
             }
             for one in done
