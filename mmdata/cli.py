@@ -42,8 +42,9 @@ def options(
     """A folder of raw pictures and records becomes a validated, versioned, annotated Hugging Face dataset."""
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True})
 def build(
+    ctx: typer.Context,
     folder: Folder,
     source: Annotated[str | None, typer.Option(help="A folder, a .zip, or a URL such as s3://bucket/prefix.")] = None,
     bump: Annotated[
@@ -64,7 +65,7 @@ def build(
     ] = None,
     steps: Annotated[
         str | None,
-        typer.Option(help="Only run generation steps up to these, by name or number: clusters or 1,2,3; all for all."),
+        typer.Option(help="Only run generation steps up to these, by name or number: clusters, or 1 2 3; all for all."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -75,7 +76,10 @@ def build(
     from .verbs.run_steps import as_screen as steps_screen
     from .verbs.run_steps import run_steps
 
+    if ctx.args and steps is None:
+        raise typer.BadParameter(f"{ctx.args[0]!r} is one word too many; quote a path that holds a space")
     if steps is not None:
+        steps = ",".join([steps, *ctx.args])  # As the original's --steps 1 2 3.
         if source is None:
             raise typer.BadParameter("--steps needs --source: a folder, a .zip or a URL")
         if sample or bump != "minor" or decode != "full":
@@ -118,7 +122,7 @@ def build(
 
 
 def _names(given: str) -> list[str]:
-    return [] if given == "all" else [name.strip() for name in given.split(",")]
+    return [] if given == "all" else [name.strip() for name in given.strip(",").split(",")]
 
 
 def _options(given: list[str] | None) -> dict[str, str]:

@@ -11,12 +11,12 @@ from .reading import Release
 def ids_where(release: Release, expression: str) -> Iterator[str]:
     """Ids of the rows for which the expression holds, such as "label = '건선' AND view = '정면'".
 
-    It may name split, id, place and every text, label and number field.
+    It may name split, id, place and every field but pictures.
 
     Raises:
         AnnotationError: it is no expression, or not one of true or false.
     """
-    fields = [name for name, kind in release.kinds.items() if kind in {"text", "label", "number"} and name != "id"]
+    fields = [name for name, kind in release.kinds.items() if kind != "image" and name != "id"]
     try:
         condition = pl.sql_expr(expression)
         used = set(condition.meta.root_names())

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from aac_files import CORPUS, REAL
 from aac_symbols import CARDS, SVG, board, js, opened, packed, png, read, record
-from kit import encoded
+from characters import Held
+from kit import encoded, photo
 from PIL import Image
 
-from mmdata import Listing
+from mmdata import Listing, MmdataError
 from mmdata.sources import open_source
 
 # Pictures
@@ -109,6 +110,19 @@ def test_names_of_arasaac_in_all_their_forms():
     assert "Sergio Palao" in cards["12_물"].attribution and "BY-NC-SA" in cards["12_물"].attribution
 
 
+def test_folders_of_such_names_make_no_tables_of_what_is_in_them():
+    files = {f"my_{name}/1_물.png": png(1) for name in ("personas", "arasaac", "dataset_completed")}
+    files |= {f"my_{name}/other.json": b"no JSON" for name in ("personas", "arasaac", "openmoji", "dataset_completed")}
+    files |= {"my_symbol-info/other.csv": b"a,b\n1,2\n", "my_personas/arasaac_ko.json": js([record(1, "물")])}
+    cards, said = read(files, filter_cards=False)
+    assert set(cards) == {"1_물"} and len(said) == 1  # Its id is another card's, twice.
+    listing = Listing.of(Held(files), sqlite3.connect(":memory:"))
+    for step, missing in (("personas", r"no personas\*\.json"), ("completed", "no dataset_completed.json")):
+        module = CORPUS.module(step)
+        with pytest.raises(MmdataError, match=missing):
+            list(getattr(module, "entries", getattr(module, "personas", None))(listing))
+
+
 def test_a_record_that_names_its_author_and_licence_is_nobody_elses():
     cards, _ = read({"1_물.png": png(1), "arasaac.json": js([record(1, "물", author="나", license="CC0 1.0")])})
     assert (cards["1_물"].source, cards["1_물"].attribution) == ("own", "나, CC0 1.0")
@@ -158,7 +172,11 @@ def test_boards_give_their_pictures_whatever_way_they_name_them():
         {"id": 5, "path": "../../../etc/passwd"},
         {"id": 6, "data": "data:image/png;base64,%%%"},
     ]
+    jpeg = encoded(photo(7, (16, 16)), "JPEG")
+    images += [{"id": 7, "data": f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"}]
     cards, said = read({"boards/a.obf": board(images), "images/two.png": png(2)})
+    photographed = cards.pop("b-6_말6")
+    assert (photographed.image.path, photographed.image.bytes) == ("b-6_말6.jpg", jpeg)
     assert {id: (c.keyword, c.attribution) for id, c in cards.items()} == {
         "b-0_말0": ("말0", "Kim, CC BY"),
         "b-1_말1": ("말1", "author and licence are not stated in the board"),

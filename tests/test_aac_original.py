@@ -7,10 +7,12 @@ from aac_files import CORPUS, EMPTY, persona, rows_of, saved
 from kit import encoded, photo, put, said
 
 import mmdata
+from mmdata.schemas import AacContext, InterpretationsAnswer
 from mmdata.verbs.export import export
 from mmdata.views import view
 
 VIEWS = CORPUS.module("views")
+EXPORTS = CORPUS.module("exports")
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def original(tmp_path):
     return root
 
 
-def test_export_and_import_give_the_same_items(folder, original, tmp_path):
+def test_export_and_import_give_the_same_items_and_views_use_every_target(folder, original, tmp_path):
     first = mmdata.build(folder, original, config="completed", workers=1)
     assert (sum(first.manifest.splits.values()), first.manifest.rejected, first.findings) == (13, {}, [])
     done = export(folder, "dataset_completed", into=tmp_path / "out", pictures=True)
@@ -62,6 +64,26 @@ def test_export_and_import_give_the_same_items(folder, original, tmp_path):
     assert not mmdata.build(folder, done.folder, config="completed", workers=1).created
     again = export(folder, "dataset_completed", into=tmp_path / "again")
     assert json.loads((again.folder / "dataset_completed.json").read_text(encoding="utf-8")) == ITEMS
+    rows = rows_of(folder)
+    assert len(rows) == 13
+    for row in rows.values():
+        every_target_is_used(row)
+    shown = list(view(folder, "interpretations", split="train"))
+    assert len(shown) == sum(len(row["output"] or []) for row in rows.values() if row["split"] == "train")
+    assert shown[0]["images"][0].size == (8, 8)
+
+
+def test_ids_that_are_texts_are_numbered_behind_the_others(tmp_path):
+    rows = [
+        {"id": id, "persona": {}, "context": None, "past_interpretation": None, "card_ids": [], "output": None}
+        for id in ("x", "1", "007", "3")
+    ]
+    EXPORTS.dataset_completed(iter(rows), tmp_path)
+    made = json.loads((tmp_path / "dataset_completed.json").read_text(encoding="utf-8"))
+    assert [one["id"] for one in made] == [1, 3, 4, 5]
+    assert {json.dumps(one["input"]["context"]) for one in made} == {json.dumps(EMPTY)}
+    assert list(VIEWS.CONTEXT) == list(AacContext.model_fields)
+    assert list(VIEWS.STYLES) == list(InterpretationsAnswer.model_fields)
 
 
 def test_what_an_item_lacks_is_said(folder, original):
@@ -90,29 +112,24 @@ def test_what_an_item_lacks_is_said(folder, original):
 # Views
 
 
-def test_every_target_is_used_and_none_is_in_a_prompt(folder, original):
-    mmdata.build(folder, original, config="completed", workers=1)
-    rows = rows_of(folder)
-    for row in rows.values():
-        said_of = row["output"] or []
-        singles = list(VIEWS.interpretations(row))
-        assert [one["completion"][0]["content"][0]["text"] for one in singles] == said_of
-        threes = list(VIEWS.all_three(row))
-        assert [json.loads(one["completion"][0]["content"][0]["text"]) for one in threes] == [
-            dict(zip(VIEWS.STYLES, said_of, strict=True)) for _ in range(len(said_of) == 3)
-        ]
-        references = list(VIEWS.references(row))
-        assert [one["references"] for one in references] == [said_of] * bool(said_of)
-        for one in [*singles, *threes, *references]:
-            told = json.dumps(one["prompt"], ensure_ascii=False)
-            assert not any(text in told for text in said_of)
-            assert one.get("style", "") in told
-            blocks = one["prompt"][0]["content"]
-            assert [block["type"] for block in blocks].count("image") == len(one["images"]) == len(row["card_ids"])
-            assert all(set(block) <= {"type", "text"} for block in blocks)
-    shown = list(view(folder, "interpretations", split="train"))
-    assert len(shown) == sum(len(row["output"] or []) for row in rows.values() if row["split"] == "train")
-    assert shown[0]["images"][0].size == (8, 8)
+def every_target_is_used(row) -> None:
+    """And none is in a prompt."""
+    said_of = row["output"] or []
+    singles = list(VIEWS.interpretations(row))
+    assert [one["completion"][0]["content"][0]["text"] for one in singles] == said_of
+    threes = list(VIEWS.all_three(row))
+    assert [json.loads(one["completion"][0]["content"][0]["text"]) for one in threes] == [
+        dict(zip(VIEWS.STYLES, said_of, strict=True)) for _ in range(len(said_of) == 3)
+    ]
+    references = list(VIEWS.references(row))
+    assert [one["references"] for one in references] == [said_of] * bool(said_of)
+    for one in [*singles, *threes, *references]:
+        told = json.dumps(one["prompt"], ensure_ascii=False)
+        assert not any(text in told for text in said_of)
+        assert one.get("style", "") in told
+        blocks = one["prompt"][0]["content"]
+        assert [block["type"] for block in blocks].count("image") == len(one["images"]) == len(row["card_ids"])
+        assert all(set(block) <= {"type", "text"} for block in blocks)
 
 
 def test_the_prompt_says_who_and_where_and_no_word_of_the_cards():

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 from aac_files import CORPUS, Rows
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import encoded, photo
 from PIL import Image, ImageDraw
@@ -18,6 +18,7 @@ from mmdata.schemas import AacCard, CardVector, Picture
 
 EMBEDDING = CORPUS.module("embedding")
 CLUSTERS = CORPUS.module("clusters")
+PREFERENCES = CORPUS.module("preferences")
 VECTORS = CORPUS.module("vectors")
 
 
@@ -56,6 +57,7 @@ def test_pictures_are_near_that_have_colours_and_lines_alike():
     )
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=20))
 def test_vectors_have_length_one_or_are_nothing(text):
     vector = EMBEDDING.text_vector(text, "builtin")
@@ -66,7 +68,7 @@ def test_vectors_have_length_one_or_are_nothing(text):
 
 def test_the_builtin_vectors_are_what_they_were_on_any_machine():
     """Whole numbers up to the last division. Changed on purpose, this is a new version for everybody's clusters."""
-    made = [EMBEDDING.text_vector(word, "builtin") for word in ("사과", "apple pie", "먹다")]
+    made = [tuple(EMBEDDING.text_vector(word, "builtin")) for word in ("사과", "apple pie", "먹다")]
     lines = Image.frombytes(
         "RGB",
         (96, 96),
@@ -88,7 +90,7 @@ def card(id: str, picture: bytes, **more) -> AacCard:
 
 
 def test_a_card_lies_between_its_picture_and_its_word():
-    (one,) = VECTORS.vectors(card("공", drawn("red"), categories=["play"]), embedding="builtin")
+    (one,) = VECTORS.vectors(card("공", drawn("red"), categories=["play"]), embedding="builtin", embedding_state="")
     seen, said = EMBEDDING.picture_vector(drawn("red"), "builtin"), EMBEDDING.text_vector("공 play play", "builtin")
     assert np.allclose(one.vector, np.concatenate([seen, said]) / math.sqrt(2), atol=1e-5)
 
@@ -213,15 +215,41 @@ def model(request, tmp_path_factory):
 
 
 def test_a_model_gives_the_mean_of_its_two_vectors(model):
-    (one,) = VECTORS.vectors(card("공", drawn("red"), categories=["play"]), embedding=model)
-    (again,) = VECTORS.vectors(card("공", drawn("red")), embedding=model)
-    (other,) = VECTORS.vectors(card("사과", drawn("blue")), embedding=model)
+    one, again, other = (
+        next(VECTORS.vectors(made, embedding=model, embedding_state="1"))
+        for made in (
+            card("공", drawn("red"), categories=["play"]),
+            card("공", drawn("red")),
+            card("사과", drawn("blue")),
+        )
+    )
     assert one == again  # A model is told the keyword alone.
-    seen, said = EMBEDDING.picture_vector(drawn("red"), model), EMBEDDING.text_vector("공", model)
+    seen, said = EMBEDDING.picture_vector(drawn("red"), model, "1"), EMBEDDING.text_vector("공", model, "1")
     mean = np.add(seen, said) / np.linalg.norm(np.add(seen, said))
     assert len(one.vector) in (12, 16) and np.allclose(one.vector, mean, atol=1e-5)
     assert one.vector != other.vector
     assert EMBEDDING.similarity(said, said) == pytest.approx(1, abs=1e-5)
+
+
+def test_another_model_in_the_same_folder_or_another_library_is_noticed(tmp_path, monkeypatch):
+    options = CORPUS.builder.BUILDER_CONFIG_CLASS
+    assert options().embedding_state == ""
+    assert {"embedding", "embedding_state"} <= {*VECTORS.vectors.options} & {*PREFERENCES.preferences.options}
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_bytes(b"1")
+    chosen = options(embedding=str(tmp_path))
+    states = [chosen.embedding_state]
+    assert chosen.embedding_state == states[0]
+    (tmp_path / "model.safetensors").write_bytes(b"2")
+    states.append(chosen.embedding_state)
+    monkeypatch.setattr(EMBEDDING, "version", lambda name: "0")
+    states.append(chosen.embedding_state)
+    assert len(set(states)) == 3
+
+
+def test_the_two_vectors_of_a_model_are_added_and_those_of_builtin_stand_side_by_side():
+    assert EMBEDDING.both([0.6, 0.8], [0.6, 0.8], "a/b") == [0.6, 0.8]
+    assert len(EMBEDDING.both([0.6, 0.8], [0.6, 0.8], "builtin")) == 4
 
 
 def test_a_model_that_cannot_be_had_is_said(tmp_path, monkeypatch):

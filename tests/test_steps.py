@@ -79,8 +79,12 @@ def test_steps_alone_make_no_release(game):
     )
     said = run("build", game[0], "--source", game[1], "--steps", "decks,9")
     assert said.returncode == 1 and "no step '9'. There are: 1 cards, 2 decks, 3 owners, 4 hands" in said.stderr
-    said = run("build", game[0], "--source", game[1], "--steps", "all", "--set", "seed=1", "--json")
-    assert [one["again"] for one in json.loads(said.stdout)] == [False, False, False, True]
+    said = run("build", game[0], "--source", game[1], "--steps", "1", "2", "4", "--set", "seed=1", "--json")
+    assert [(one["step"], one["again"]) for one in json.loads(said.stdout)] == [
+        ("cards", False), ("decks", False), ("owners", False), ("hands", True),
+    ]  # fmt: skip
+    said = run("build", game[0], "--source", game[1], "zu viel")
+    assert said.returncode == 2 and "'zu viel' is one word too many" in said.stderr
     said = run("build", game[0], "--source", game[1], "--set", "sed=1")
     assert said.returncode == 1 and "no option 'sed'. It has: size, seed" in said.stderr
     said = run("build", game[0], "--source", game[1], "--set", "seed=viele")

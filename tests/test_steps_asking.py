@@ -142,6 +142,10 @@ def test_a_row_without_the_answer_that_is_asked_about_waits(game, monkeypatch):
         done = mmdata.annotate(folder, "then", base_url=url)
     assert done.states == {"ok": 4, "waiting": 2}
     assert [note.column for note in mmdata.release(folder).manifest.annotations] == ["seen", "then"]
+    owners(game[1], 가="a", 나="b", 다="", 라="a")
+    assert mmdata.build(*game).manifest.annotations == []
+    again = mmdata.release(folder)
+    assert [(note.column, note.rows) for note in again.manifest.annotations] == [("seen", 4), ("then", 4)]
 
 
 def undecoded(rows):

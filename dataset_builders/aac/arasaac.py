@@ -7,7 +7,7 @@ from typing import Any
 
 from mmdata import Finding, Listing, MmdataError
 
-from .symbols import Symbol, clean, content, json_in, terms
+from .symbols import Symbol, clean, content, files_named, json_in, terms
 
 PICTURES = ("*.png", "*.PNG")
 RECORDS = ("*arasaac*.json", "*pictogram*.json")
@@ -25,7 +25,7 @@ def records(listing: Listing) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """
     found: dict[str, dict[str, Any]] = {}
     others = []
-    for file in listing.files(*RECORDS):
+    for file in files_named(listing, *RECORDS):
         said = json_in(listing, file)
         if not (isinstance(said, list) and said and isinstance(said[0], dict) and "_id" in said[0]):
             others.append(file.path)

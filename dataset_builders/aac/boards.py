@@ -31,12 +31,8 @@ Find = Callable[[str], Callable[[], bytes] | None]
 def symbols(listing: Listing) -> Iterator[Symbol | Finding]:
     """A symbol for each button that has a label and a picture; a Finding for boards that cannot be read."""
     broken: list[str] = []
-    for file in listing.files(*BOARDS):
-        try:
-            board = _board(content(listing, file))
-            yield from _buttons(board, file.path, partial(_beside, listing, file))
-        except Lost as why:
-            broken.append(f"{file.path}: {why}")
+    for file, board in _read(listing, broken):
+        yield from _buttons(board, file.path, partial(_beside, listing, file))
     for file in listing.files(*PACKAGES):
         try:
             yield from _Package(listing, file).symbols(broken)
@@ -48,16 +44,23 @@ def symbols(listing: Listing) -> Iterator[Symbol | Finding]:
 
 def claimed(listing: Listing) -> set[str]:
     """Paths of the source's pictures that boards point to: they are no ARASAAC pictures of their own."""
-    paths = set()
+    return {
+        _joined(file.folder, image["path"])
+        for file, board in _read(listing, [])
+        for image in _dicts(board.get("images"))
+        if isinstance(image.get("path"), str)
+    }
+
+
+def _read(listing: Listing, broken: list[str]) -> Iterator[tuple[SourceFile, dict[str, Any]]]:
+    """Each .obf, one at a time: with their pictures in them, all may not fit into memory."""
     for file in listing.files(*BOARDS):
         try:
-            images = _board(content(listing, file)).get("images")
-        except Lost:
-            continue
-        for image in images if isinstance(images, list) else []:
-            if isinstance(image, dict) and isinstance(image.get("path"), str):
-                paths.add(_joined(file.folder, image["path"]))
-    return paths
+            board = _board(content(listing, file))
+        except Lost as why:
+            broken.append(f"{file.path}: {why}")
+        else:
+            yield file, board
 
 
 def _board(data: bytes) -> dict[str, Any]:

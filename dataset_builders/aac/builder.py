@@ -1,7 +1,6 @@
 """AAC: from pictograms and personas to combinations of cards, step by step; or items that the original made."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -13,13 +12,16 @@ from mmdata.steps import Step
 
 from .cards import cards
 from .clusters import clusters
-from .combinations import combinations
+from .combinations import combinations, said_of_shares
 from .completed import entries, values_of
+from .embedding import BUILTIN, state_of
 from .personas import personas
-from .preferences import preferences
+from .preferences import preferences, said_of
 from .splits import by_hash, by_rank, key_of
 from .topics import keyword_topics, model_topics
 from .vectors import vectors
+
+Row = dict[str, Any]
 
 PICTURES = "cards"
 EXCLUDED = [
@@ -49,8 +51,8 @@ class Options(datasets.BuilderConfig):
     language: str = "ko"
     """Of the keywords, where a table has several; else English."""
 
-    embedding: str = "builtin"
-    """`builtin`, or a CLIP or SigLIP model of transformers."""
+    embedding: str = BUILTIN
+    """`builtin`, or a CLIP or SigLIP model of transformers: its name on the Hub, or its folder."""
     clusters_wanted: int = 64
     similarity_wanted: float = 0.75
     """(cosine + 1) / 2 of a persona's topic and a cluster's, from which a cluster is preferred."""
@@ -58,6 +60,11 @@ class Options(datasets.BuilderConfig):
     preferred_share: float = 0.9
     """Of combinations, those of preferred clusters."""
     items_per_persona: int = 200
+
+    @property
+    def embedding_state(self) -> str:
+        """What else decides vectors. Steps are given it, so that they notice when it changes."""
+        return state_of(self.embedding)
 
 
 class Aac(CorpusBuilder):
@@ -93,37 +100,43 @@ class Aac(CorpusBuilder):
         yield from self._completed(listing) if self.config.completed else self._made()
 
     def _made(self) -> Iterator[Item | Finding]:
-        people = {one.id: one.persona for one in self.table("personas")}
-        preferred = {one.id: one for one in self.table("preferences")}
-        rows = list(self.table("combinations"))
-        yield from said_of(preferred.values(), self.config.similarity_wanted)
-        yield from said_of_shares(((row.persona_id, row.preferred) for row in rows), self.config.preferred_share)
-        values = []
-        for row in rows:
-            chosen = {"preferred_category_types": preferred[row.persona_id].clusters}
-            persona = people[row.persona_id].model_dump() | chosen
-            values.append(row.model_dump() | {"persona": persona})
-        yield from self._items(values)
+        chosen = {one.id: one for one in self.table("preferences")}
+        people = {
+            one.id: one.persona.model_dump() | {"preferred_category_types": chosen[one.id].clusters}
+            for one in self.table("personas")
+        }
+        laid = self.table("combinations")
+        drawn = zip(laid.column("persona_id"), laid.column("preferred"), strict=True)
+        yield from said_of(chosen.values(), self.config.similarity_wanted)
+        yield from said_of_shares(drawn, self.config.preferred_share)
+        yield from self._items(lambda: (row.model_dump() | {"persona": people[row.persona_id]} for row in laid))
 
     def _completed(self, listing: Listing) -> Iterator[Item | Finding]:
-        values, failed = [], []
+        values: list[Row] = []
+        failed: list[str] = []
+        people: dict[str, Row] = {}
         for place, entry in entries(listing):
             try:
                 made, is_failed = values_of(entry)
             except ValueError as why:
                 yield Item(place, "train", data={"broken": f"{place}: {why}. Correct or remove it"}, at=place)
                 continue
-            values.append(made | {"at": place})
+            persona = people.setdefault(made["persona_id"], made["persona"])  # One, however many lay by it.
+            values.append(made | {"persona": persona, "at": place})
             if is_failed:
                 failed.append(place)
         if failed:
             text = f"on {len(failed)} items the original failed; their texts are left out, to be written again: {failed[0]}"
             yield Finding.warning("failed before", text, failed, len(failed))
-        yield from self._items(values)
+        yield from self._items(lambda: values)
 
-    def _items(self, rows: Sequence[dict[str, Any]]) -> Iterator[Item]:
-        """The rows with what their cards are, each in its split."""
-        wanted = {id for row in rows for id in row["card_ids"]}
+    def _items(self, rows: Callable[[], Iterable[Row]]) -> Iterator[Item]:
+        """The rows with what their cards are, each in its split. They are gone through twice."""
+        wanted: set[str] = set()
+        personas: set[str] = set()
+        for row in rows():
+            wanted.update(row["card_ids"])
+            personas.add(row["persona_id"])
         numbers: dict[str, int] = {}
         facts: dict[str, dict[str, str]] = {}
 
@@ -131,12 +144,17 @@ class Aac(CorpusBuilder):
             for card in self.table("cards"):
                 if card.id in wanted:
                     numbers[card.id] = len(numbers)
-                    facts[card.id] = {"keyword": card.keyword, "source": card.source, "attribution": card.attribution}
+                    facts[card.id] = {
+                        "keyword": card.keyword,
+                        "source": card.source,
+                        "attribution": card.attribution,
+                        "path": card.image.path,
+                    }
                     yield card.image.bytes
 
         self.share(PICTURES, pictures())
-        splits = by_rank(row["persona_id"] for row in rows)
-        for row in rows:
+        splits = by_rank(personas)
+        for row in rows():
             row, ids = dict(row), row["card_ids"]
             at, key = row.pop("at", row["id"]), key_of(ids)
             persona = self.config.split_by == "persona"
@@ -146,6 +164,7 @@ class Aac(CorpusBuilder):
                 yield Item(row["id"], split, data={"lacking": lacking}, at=at)
                 continue
             row["numbers"] = [numbers[id] for id in ids]
+            row["paths"] = [facts[id]["path"] for id in ids]
             row["keywords"] = [facts[id]["keyword"] for id in ids]
             row["sources"] = [facts[id]["source"] for id in ids]
             row["attributions"] = list(dict.fromkeys(facts[id]["attribution"] for id in ids))
@@ -161,44 +180,5 @@ class Aac(CorpusBuilder):
             reason = f"{item.place}: the source has no usable picture {name}. Add it, in any folder"
             raise Reject("missing picture", field="cards", value=name, reason=reason)
         pictures = self.shared(PICTURES)
-        found = [(id, pictures[number]) for id, number in zip(row["card_ids"], row.pop("numbers"), strict=True)]
-        kinds = {id: "jpg" if data.startswith(b"\xff\xd8") else "png" for id, data in found}
-        return row | {"cards": [Picture(path=f"{id}.{kinds[id]}", bytes=data) for id, data in found]}
-
-
-def said_of(preferences: Iterable[Any], wanted: float) -> Iterator[Finding]:
-    """Which personas prefer clusters that are not as near as is asked for, or that they name by number."""
-    given = [one.id for one in preferences if not one.similarities]
-    found = [one for one in preferences if one.similarities]
-    far = [one.id for one in found if not one.reached]
-    short = [one.id for one in found if 0 < one.reached < len(one.clusters)]
-    if given:
-        text = (
-            f"{len(given)} personas name their clusters by number. The numbers are of the clustering that they were chosen "
-            f"by; if that is not this one, give them preferred_category_types []: {given[0]}"
-        )
-        yield Finding.warning("preferred clusters", text, given, len(given))
-    if far:
-        text = f"{len(far)} personas have topics near to no cluster (under {wanted}); the nearest are taken: {far[0]}"
-        yield Finding.warning("preferred clusters", text, far, len(far))
-    if short:
-        text = (
-            f"{len(short)} personas prefer too few cards for their combinations; the nearest clusters under {wanted} are "
-            f"taken too: {short[0]}"
-        )
-        yield Finding.warning("preferred clusters", text, short, len(short))
-
-
-def said_of_shares(drawn: Iterable[tuple[str, bool]], share: float) -> Iterator[Finding]:
-    """Which personas got clearly more or less of their preferred cards than they should: there were no others."""
-    counts: dict[str, Counter[bool]] = {}
-    for persona, preferred in drawn:
-        counts.setdefault(persona, Counter())[preferred] += 1
-    off = []
-    for persona, count in counts.items():
-        items = count.total()
-        if abs(count[True] - share * items) > 4 * (items * share * (1 - share)) ** 0.5 + 1:
-            off.append(f"{persona}: {count[True]} of {items}")
-    if off:
-        text = f"{len(off)} personas have not {share:.0%} preferred combinations, for there are no more: {off[0]}"
-        yield Finding.warning("preferred share", text, off, len(off))
+        found = zip(row.pop("paths"), row.pop("numbers"), strict=True)
+        return row | {"cards": [Picture(path=path, bytes=pictures[number]) for path, number in found]}

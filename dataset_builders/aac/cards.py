@@ -95,10 +95,11 @@ def drawn_or_whitened(data: bytes, drawer: Drawer, size: int) -> bytes:
 
 def card_of(symbol: Symbol, picture: bytes) -> AacCard:
     """The row of a symbol."""
+    ending = "jpg" if picture.startswith(b"\xff\xd8") else "png"  # There are no others: pictures.on_white.
     return AacCard.model_validate(
         {
             "id": symbol.id,
-            "image": Picture(path=f"{symbol.id}.png", bytes=picture),
+            "image": Picture(path=f"{symbol.id}.{ending}", bytes=picture),
             "keyword": symbol.keyword,
             "keywords": symbol.keywords,
             "categories": symbol.categories,

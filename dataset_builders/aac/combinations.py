@@ -3,10 +3,10 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
-from mmdata import MmdataError
+from mmdata import Finding, MmdataError
 from mmdata.schemas import CardCluster, CardCombination, PersonaPreference
 from mmdata.steps import Table, step
 
@@ -77,6 +77,21 @@ def draw(
                 one.forget()
         side, size = next((one, size) for one, size in choices if sides[one].left(size))
         yield sides[side].take(size), side
+
+
+def said_of_shares(drawn: Iterable[tuple[str, bool]], share: float) -> Iterator[Finding]:
+    """Which personas got clearly more or less of their preferred cards than they should: there were no others."""
+    counts: dict[str, Counter[bool]] = {}
+    for persona, preferred in drawn:
+        counts.setdefault(persona, Counter())[preferred] += 1
+    off = []
+    for persona, count in counts.items():
+        items = count.total()
+        if abs(count[True] - share * items) > 4 * (items * share * (1 - share)) ** 0.5 + 1:
+            off.append(f"{persona}: {count[True]} of {items}")
+    if off:
+        text = f"{len(off)} personas have not {share:.0%} preferred combinations, for there are no more: {off[0]}"
+        yield Finding.warning("preferred share", text, off, len(off))
 
 
 class _Side:

@@ -7,11 +7,12 @@ from hashlib import sha256
 from typing import Any
 
 from mmdata import Listing, MmdataError
+from mmdata.schemas import AacContext
 
-from .symbols import json_in
+from .symbols import files_named, json_in
 
 FILES = ("*dataset_completed*.json",)
-CONTEXT = ("time", "place", "interaction_partner", "current_activity")
+CONTEXT = tuple(AacContext.model_fields)
 FAILED = {"오류", "Processing error"}
 """What the original wrote in the place of a text that it failed to get."""
 PICTURE = ".png"
@@ -21,7 +22,7 @@ Values = dict[str, Any]
 
 def entries(listing: Listing) -> Iterator[tuple[str, Any]]:
     """Each element of the files, with its place."""
-    found = list(listing.files(*FILES))
+    found = list(files_named(listing, *FILES))
     for file in found:
         said = json_in(listing, file)
         if not isinstance(said, list):

@@ -11,7 +11,7 @@ from typing import Any
 
 from mmdata import Finding, Listing, MmdataError, SourceFile
 
-from .symbols import Lost, Symbol, clean, content, json_in, terms
+from .symbols import Lost, Symbol, clean, content, files_named, json_in, terms
 
 SVG = ("*.svg", "*.SVG")
 MULBERRY = ("*symbol-info*.csv",)
@@ -27,9 +27,9 @@ def symbols(listing: Listing, language: str) -> Iterator[Symbol | Finding]:
         language: of the keyword, such as "ko", where the table has it; else English.
     """
     named: set[str] = set()
-    for file in listing.files(*MULBERRY):
+    for file in files_named(listing, *MULBERRY):
         yield from _mulberry(listing, file, language, named)
-    for file in listing.files(*OPENMOJI):
+    for file in files_named(listing, *OPENMOJI):
         yield from _openmoji(listing, file, language, named)
     spare = [file.path for file in listing.files(*SVG) if file.path not in named]
     if spare:

@@ -9,7 +9,11 @@ import io
 import math
 import unicodedata
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import file_digest, sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,7 @@ from mmdata import MmdataError
 Counts = np.ndarray[Any, Any]
 
 BUILTIN = "builtin"
+LIBRARIES = ("torch", "transformers", "tokenizers")
 DIGITS = 6
 """Decimals that are kept: what differs below them is the machine's."""
 SIDE, CELLS, DIRECTIONS = 64, 4, 4
@@ -27,28 +32,50 @@ LETTERS = 512
 """Places that parts of a word are counted in."""
 
 
-def picture_vector(picture: bytes, embedding: str) -> list[float]:
-    """A picture's vector of length 1."""
+def picture_vector(picture: bytes, embedding: str, state: str = "") -> list[float]:
+    """A picture's vector of length 1.
+
+    Args:
+        state: of the embedding, as `state_of` has it; a model is loaded anew where it changes.
+    """
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    return _unit(_seen(image)) if embedding == BUILTIN else _rounded(_model(embedding).picture(image))
+    return _unit(_seen(image)) if embedding == BUILTIN else _rounded(_model(embedding, state).picture(image))
 
 
-@lru_cache(100_000)
-def text_vector(text: str, embedding: str) -> tuple[float, ...]:
-    """A text's vector of length 1; of an empty one, zeros."""
-    return tuple(_unit(_spelt(text)) if embedding == BUILTIN else _rounded(_model(embedding).text(text)))
+def text_vector(text: str, embedding: str, state: str = "") -> list[float]:
+    """A text's vector of length 1; of an empty one, zeros. Its arguments are those of `picture_vector`."""
+    return _unit(_spelt(text)) if embedding == BUILTIN else _rounded(_model(embedding, state).text(text))
 
 
-def both(picture: list[float], text: tuple[float, ...]) -> list[float]:
+def both(picture: Sequence[float], text: Sequence[float], embedding: str) -> list[float]:
     """The mean of the two, of length 1. Those of "builtin" have no axis in common: they stand side by side."""
-    if len(picture) == len(text):
-        return _rounded(np.add(picture, text))
-    return _rounded(np.concatenate([picture, text]))
+    return _rounded(np.concatenate([picture, text]) if embedding == BUILTIN else np.add(picture, text))
 
 
-def similarity(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def similarity(one: Sequence[float], other: Sequence[float]) -> float:
     """(cosine + 1) / 2: 0.5 of texts that have nothing in common, 1 of the same."""
     return round((math.fsum(a * b for a, b in zip(one, other, strict=True)) + 1) / 2, DIGITS)
+
+
+def state_of(embedding: str) -> str:
+    """What decides vectors besides the embedding's name: the libraries' versions, and of a model's folder its files.
+
+    "" of "builtin". A model of the Hub is known by its name alone: another one under that name is not noticed.
+    """
+    if embedding == BUILTIN:
+        return ""
+    total = sha256()
+    for name in LIBRARIES:
+        try:
+            total.update(f"{name} {version(name)}\0".encode())
+        except PackageNotFoundError:  # Said when it is loaded.
+            continue
+    folder = Path(embedding)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.is_file():
+            with path.open("rb") as file:
+                total.update(path.name.encode() + b"\0" + file_digest(file, "sha256").digest())
+    return total.hexdigest()
 
 
 def _seen(image: Image.Image) -> Counts:
@@ -147,5 +174,5 @@ class _Model:
 
 
 @lru_cache(1)
-def _model(name: str) -> _Model:
+def _model(name: str, _: str) -> _Model:
     return _Model(name)

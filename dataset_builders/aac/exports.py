@@ -8,14 +8,15 @@ from typing import Any
 from mmdata import MmdataError
 from mmdata.steps.current import current
 
-STYLES = ("most_likely", "alternative", "creative")
-EMPTY = {"time": None, "place": "", "interaction_partner": "", "current_activity": ""}
+from .views import CONTEXT, context_of, output_of
+
+EMPTY = dict.fromkeys(CONTEXT, "") | {"time": None}
 """The original's context before one is written."""
 
 Row = dict[str, Any]
 
 
-def dataset_completed(rows: Iterator[Row], into: Path, pictures: bool = False) -> list[Path]:
+def dataset_completed(rows: Iterator[Row], into: Path, pictures: bool = False) -> None:
     """dataset_completed.json, items as the original's; with --pictures, images/ too."""
     items: list[tuple[Any, Row]] = []
     written: set[str] = set()
@@ -27,16 +28,16 @@ def dataset_completed(rows: Iterator[Row], into: Path, pictures: bool = False) -
                 (into / "images").mkdir(exist_ok=True)
                 (into / "images" / f"{id}.png").write_bytes(picture["bytes"])
     items.sort(key=lambda one: one[0])
-    for number, (_, item) in enumerate(items, 1):
-        if not isinstance(item["id"], int):
-            item["id"] = number  # The original counts.
+    counted = [item["id"] for _, item in items if isinstance(item["id"], int)]
+    others = (item for _, item in items if not isinstance(item["id"], int))
+    for number, item in enumerate(others, max(counted, default=0) + 1):
+        item["id"] = number  # The original counts, so texts go on behind the numbers there are.
     path = into / "dataset_completed.json"
     with path.open("w", encoding="utf-8") as file:
         json.dump([item for _, item in items], file, ensure_ascii=False, indent=2)
-    return [path, into / "images"] if written else [path]
 
 
-def clustering_results(rows: Iterator[Row], into: Path) -> list[Path]:
+def clustering_results(rows: Iterator[Row], into: Path) -> None:
     """clustering_results.json: the cluster of every card, also of those that no row has."""
     table = current(Path(__file__).parent, "clusters")
     groups = dict(zip(table.column("number"), table.column("card_ids"), strict=True)) if table else {}
@@ -59,25 +60,18 @@ def clustering_results(rows: Iterator[Row], into: Path) -> list[Path]:
         "filenames": names,
     }
     path.write_text(json.dumps(result, ensure_ascii=False, indent=2), encoding="utf-8")
-    return [path]
 
 
 def _item(row: Row) -> Row:
-    context, output = row["context"], row["output"]
-    if not any((context or {}).values()):
-        context = row.get("situation") or context or EMPTY
-    if output is None:
-        said = row.get("interpretations")
-        output = [said[style] for style in STYLES] if said else ""
     return {
         "id": _number(row["id"]),
         "input": {
             "persona": row["persona"],
-            "context": context,
+            "context": context_of(row) or row["context"] or EMPTY,
             "past_interpretation": row["past_interpretation"] or "",
             "AAC_card_combination": [f"{id}.png" for id in row["card_ids"]],
         },
-        "output": output,
+        "output": output_of(row) or "",
     }
 
 

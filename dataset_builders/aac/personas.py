@@ -9,7 +9,7 @@ from mmdata import Listing, MmdataError
 from mmdata.schemas import PersonaEntry
 from mmdata.steps import step
 
-from .symbols import json_in
+from .symbols import files_named, json_in
 
 FILES = ("*personas*.json",)
 KEYS = {"id", "persona", "items"}
@@ -23,7 +23,7 @@ def personas(listing: Listing) -> Iterator[PersonaEntry]:
         MmdataError: an entry is not as the format has it: a person left out would be missed by nobody.
     """
     places: dict[str, str] = {}
-    for file in listing.files(*FILES):
+    for file in files_named(listing, *FILES):
         said = json_in(listing, file)
         if not isinstance(said, list) or not said:
             raise MmdataError(f'{file.path}: no list of personas, as [{{"id": 1, "persona": {{…}}}}, …]')

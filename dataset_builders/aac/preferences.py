@@ -1,8 +1,10 @@
 """Step `preferences`: which clusters each persona prefers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
-from mmdata import MmdataError
+from mmdata import Finding, MmdataError
 from mmdata.schemas import CardCluster, ClusterTopics, PersonaEntry, PersonaPreference
 from mmdata.steps import Table, step
 
@@ -17,6 +19,7 @@ def preferences(
     cluster_topics: Table[ClusterTopics],
     *,
     embedding: str,
+    embedding_state: str,
     similarity_wanted: float,
     preferred_at_most: int,
     items_per_persona: int,
@@ -29,7 +32,7 @@ def preferences(
         similarities, reached = [], len(chosen)
     else:
         near = {
-            number: nearness(persona.interesting_topics, topics, embedding)
+            number: nearness(persona.interesting_topics, topics, embedding, embedding_state)
             for number, topics in zip(cluster_topics.column("number"), cluster_topics.column("topics"), strict=True)
         }
         chosen, reached = preferred(
@@ -57,9 +60,9 @@ def given(person: PersonaEntry, sizes: Mapping[int, int]) -> list[int]:
     return chosen
 
 
-def nearness(interests: Sequence[str], topics: Sequence[str], embedding: str) -> float:
+def nearness(interests: Sequence[str], topics: Sequence[str], embedding: str, state: str = "") -> float:
     """Of the two topics that are most alike."""
-    ours, theirs = ([text_vector(text, embedding) for text in texts] for texts in (interests, topics))
+    ours, theirs = ([_vector(text, embedding, state) for text in texts] for texts in (interests, topics))
     return max((similarity(one, other) for one in ours for other in theirs), default=0.0)
 
 
@@ -79,3 +82,32 @@ def preferred(
             break
         chosen.append(number)
     return chosen, reached
+
+
+def said_of(preferences: Iterable[PersonaPreference], wanted: float) -> Iterator[Finding]:
+    """Which personas prefer clusters that are not as near as is asked for, or that they name by number."""
+    given = [one.id for one in preferences if not one.similarities]
+    found = [one for one in preferences if one.similarities]
+    far = [one.id for one in found if not one.reached]
+    short = [one.id for one in found if 0 < one.reached < len(one.clusters)]
+    if given:
+        text = (
+            f"{len(given)} personas name their clusters by number. The numbers are of the clustering that they were chosen "
+            f"by; if that is not this one, give them preferred_category_types []: {given[0]}"
+        )
+        yield Finding.warning("preferred clusters", text, given, len(given))
+    if far:
+        text = f"{len(far)} personas have topics near to no cluster (under {wanted}); the nearest are taken: {far[0]}"
+        yield Finding.warning("preferred clusters", text, far, len(far))
+    if short:
+        text = (
+            f"{len(short)} personas prefer too few cards for their combinations; the nearest clusters under {wanted} are "
+            f"taken too: {short[0]}"
+        )
+        yield Finding.warning("preferred clusters", text, short, len(short))
+
+
+@lru_cache(4096)
+def _vector(text: str, embedding: str, state: str) -> Sequence[float]:
+    """Kept, for every persona is compared with the same topics; an array is a quarter of a list."""
+    return array("d", text_vector(text, embedding, state))

@@ -3,8 +3,9 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from mmdata import Listing, MmdataError, SourceFile
@@ -65,6 +66,13 @@ def terms(source: str, record: dict[str, Any]) -> tuple[str, str]:
     if isinstance(licence, str) and licence.strip() and isinstance(author, str) and author.strip():
         return "own", f"{author.strip()}, {licence.strip()}"
     return source, ATTRIBUTIONS[source]
+
+
+def files_named(listing: Listing, *patterns: str) -> Iterator[SourceFile]:
+    """Files whose own name fits one of the patterns: what `listing.files` gives may have it from a folder's."""
+    for file in listing.files(*patterns):
+        if any(fnmatchcase(file.name, pattern) for pattern in patterns):
+            yield file
 
 
 def content(listing: Listing, file: SourceFile, largest: int = LARGEST) -> bytes:

@@ -9,10 +9,11 @@ from .embedding import BUILTIN, both, picture_vector, text_vector
 
 
 @step(CardVector, each="cards", uses=("pillow", "numpy"))
-def vectors(card: AacCard, *, embedding: str) -> Iterator[CardVector]:
+def vectors(card: AacCard, *, embedding: str, embedding_state: str) -> Iterator[CardVector]:
     """The mean of the normalised vectors of its picture and its keyword."""
-    seen, said = picture_vector(card.image.bytes, embedding), text_vector(words_of(card, embedding), embedding)
-    yield CardVector(id=card.id, vector=both(seen, said))
+    seen = picture_vector(card.image.bytes, embedding, embedding_state)
+    said = text_vector(words_of(card, embedding), embedding, embedding_state)
+    yield CardVector(id=card.id, vector=both(seen, said, embedding))
 
 
 def words_of(card: AacCard, embedding: str) -> str:

@@ -22,7 +22,7 @@ ASK_ALL = (
 
 def interpretations(row: Row) -> Iterator[Row]:
     """For fine-tuning, a row per interpretation: the prompt names the style that is wanted, which `style` says too."""
-    for style, said in zip(STYLES, _output(row), strict=False):
+    for style, said in zip(STYLES, output_of(row), strict=False):
         yield {
             "images": row["cards"],
             "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
@@ -33,7 +33,7 @@ def interpretations(row: Row) -> Iterator[Row]:
 
 def all_three(row: Row) -> Iterator[Row]:
     """For fine-tuning, a row per combination: all three interpretations in one JSON answer."""
-    said = _output(row)
+    said = output_of(row)
     if len(said) == len(STYLES):
         answer = json.dumps(dict(zip(STYLES, said, strict=True)), ensure_ascii=False)
         yield {
@@ -45,7 +45,7 @@ def all_three(row: Row) -> Iterator[Row]:
 
 def references(row: Row) -> Iterator[Row]:
     """For evaluation, a row per combination: the prompt for one interpretation, and all as `references`."""
-    if said := _output(row):
+    if said := output_of(row):
         yield {
             "id": row["id"],
             "persona_id": row["persona_id"],
@@ -53,7 +53,7 @@ def references(row: Row) -> Iterator[Row]:
             "prompt": _user(row, ASK),
             "references": said,
             "persona": persona_text(row["persona"]),
-            "context": context_text(_context(row)),
+            "context": context_text(context_of(row)),
         }
 
 
@@ -63,7 +63,7 @@ def situations(row: Row) -> Row:
         "id": row["id"],
         "images": row["cards"],
         "persona": persona_text(row["persona"]),
-        "context": context_text(_context(row)),
+        "context": context_text(context_of(row)),
         "keywords": row["keywords"],
     }
 
@@ -85,28 +85,28 @@ def context_text(context: Row | None) -> str:
     return "\n".join(f"- {CONTEXT[key]}: {context[key]}" for key in CONTEXT if context and context[key])
 
 
-def _user(row: Row, ask: str) -> list[Row]:
-    """The turn of the user: each picture after its number, so that none changes places."""
-    context = context_text(_context(row))
-    head = f"카드를 내놓은 사람\n{persona_text(row['persona'])}\n" + (f"\n상황\n{context}\n" if context else "")
-    blocks: list[Row] = [{"type": "text", "text": f"{head}\n카드를 내놓은 순서"}]
-    for number in range(1, len(row["cards"]) + 1):
-        blocks += [{"type": "text", "text": f"카드 {number}:"}, {"type": "image"}]
-    return [{"role": "user", "content": [*blocks, {"type": "text", "text": ask}]}]
-
-
-def _context(row: Row) -> Row | None:
+def context_of(item: Row) -> Row | None:
     """Given with the item, or else written by a model."""
     for name in ("context", "situation"):
-        found = row.get(name)
+        found = item.get(name)
         if found and any(found.values()):
             return found
     return None
 
 
-def _output(row: Row) -> list[str]:
+def output_of(item: Row) -> list[str]:
     """Given with the item, or else written by a model; none, where neither is so."""
-    if row.get("output"):
-        return row["output"]
-    said = row.get("interpretations") or {}
+    if item.get("output"):
+        return item["output"]
+    said = item.get("interpretations") or {}
     return [said[style] for style in STYLES] if all(said.get(style) for style in STYLES) else []
+
+
+def _user(row: Row, ask: str) -> list[Row]:
+    """The turn of the user: each picture after its number, so that none changes places."""
+    context = context_text(context_of(row))
+    head = f"카드를 내놓은 사람\n{persona_text(row['persona'])}\n" + (f"\n상황\n{context}\n" if context else "")
+    blocks: list[Row] = [{"type": "text", "text": f"{head}\n카드를 내놓은 순서"}]
+    for number in range(1, len(row["cards"]) + 1):
+        blocks += [{"type": "text", "text": f"카드 {number}:"}, {"type": "image"}]
+    return [{"role": "user", "content": [*blocks, {"type": "text", "text": ask}]}]

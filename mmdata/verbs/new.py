@@ -9,7 +9,8 @@ from ..errors import CorpusError
 from .build import build
 
 TEMPLATE = Path(__file__).parent.parent / "template"
-LOCAL = shutil.ignore_patterns("data", "source", ".*", "__pycache__")  # A user's own files stay behind.
+# A user's own files stay behind.
+LOCAL = shutil.ignore_patterns("data", "source", ".*", "__pycache__", "annotations.sqlite*", "prices.yaml")
 
 
 def new(name: str, under: str | Path = "dataset_builders", like: str | None = None) -> Path:

@@ -40,6 +40,7 @@ def release(
 ) -> Build:
     """Make the next release: the rows of the newest, each prompt's answers as a column named by the prompt.
 
+    Answers to a prompt that asks about another's answers are joined by a release of their own, right behind.
     A row without a good answer has null there. Columns of answers that the newest release has are
     replaced by those of `prompts`; pictures, order and everything else stay as they are.
 
@@ -59,6 +60,25 @@ def release(
     """
     began = time.monotonic()
     corpus, progress = Corpus(folder), progress or Silent()
+    done = _release(corpus, bump, prompts, progress, began)
+    # Answers to a prompt that asks about the answers just released can only be joined now.
+    while prompts is None and done.created and _more(corpus, done):
+        try:
+            done = _release(corpus, "patch", None, progress, began)
+        except ReleaseError:  # No row has an answer to it any more.
+            break
+    return done
+
+
+def _more(corpus: Corpus, done: Build) -> bool:
+    kinds = Release(corpus.folder, done.manifest).kinds
+    with reading(corpus.folder) as store:
+        answered = answered_now(corpus.folder, store.prompts() if store else [], kinds)
+    left = [find_prompt(corpus.folder, name) for name in answered if name not in kinds]
+    return any(prompt.over is None for prompt in left)
+
+
+def _release(corpus: Corpus, bump: Bump, prompts: Sequence[str] | None, progress: Progress, began: float) -> Build:
     releases = Releases(corpus)
     with explained(corpus.folder), releases.writing() as work, reading(corpus.folder) as store:
         newest = releases.newest()
