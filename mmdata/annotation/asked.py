@@ -1,11 +1,14 @@
 """Which rows a prompt is asked about: those of the newest release, or of a generation step's table."""
 
+from collections.abc import Collection
+from contextlib import suppress
+
 from ..corpus import Corpus
 from ..errors import AnnotationError
 from ..reading import Release
 from ..releases import Releases, require_pictures
 from ..steps.current import FOLDER, current
-from .prompt import Prompt, find_prompt, require_columns
+from .prompt import Prompt, answered_now, find_prompt, require_columns
 
 
 def asked_about(corpus: Corpus, name: str | None, release: Release | None = None) -> tuple[Prompt, Release]:
@@ -26,6 +29,15 @@ def asked_about(corpus: Corpus, name: str | None, release: Release | None = None
     rows = rows_for(corpus, prompt, release)
     require_columns(corpus.folder, prompt, rows.kinds)
     return prompt, rows
+
+
+def all_answered(corpus: Corpus, answered: Collection[str], release: Release) -> list[tuple[Prompt, Release]]:
+    """The prompts that have answers, each with its rows; without those whose rows are not here any more."""
+    found = []
+    for name in answered_now(corpus.folder, answered, release.kinds):
+        with suppress(AnnotationError):
+            found.append(asked_about(corpus, name, release))
+    return found
 
 
 def rows_for(corpus: Corpus, prompt: Prompt, release: Release | None = None) -> Release:

@@ -10,9 +10,9 @@ from typing import Literal
 
 import polars as pl
 
-from ..annotation.asked import asked_about
+from ..annotation.asked import all_answered, asked_about
 from ..annotation.joined import annotations, as_asked
-from ..annotation.prompt import Prompt, answered_now, prompts_in
+from ..annotation.prompt import Prompt, prompts_in
 from ..annotation.store import Answer, Store, reading, writing
 from ..checking.run import report_of
 from ..checking.texts import TEXT_CHECKS
@@ -186,14 +186,7 @@ def _newest(corpus: Corpus) -> Release:
 def _chosen(corpus: Corpus, release: Release, store: Store | None, name: str | None) -> list[tuple[Prompt, Release]]:
     """The prompts to be fixed, each with the rows that it is asked about."""
     answered = store.prompts() if store else []
-    names = [name] if name is not None else answered_now(corpus.folder, answered, release.kinds)
-    chosen = []
-    for found in names:
-        try:
-            chosen.append(asked_about(corpus, found, release))
-        except AnnotationError:  # Over a step whose table is not here: not what was asked for, so it is left.
-            if name is not None:
-                raise
+    chosen = [asked_about(corpus, name, release)] if name else all_answered(corpus, answered, release)
     if not chosen or any(asked.id not in answered for asked, _ in chosen):
         raise AnnotationError(
             f"{corpus.name}: no answers{f' to {name}' if name else ''} to fix. Prompts with answers: "
