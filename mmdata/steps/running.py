@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,17 @@ class Done:
     again: bool
     """False: nothing that it is given has changed, so its table is the earlier one."""
     seconds: float
+
+
+@dataclass
+class _Given:
+    """What a step is given, by its parameters' names."""
+
+    used: list[str]
+    """Digests of all of it, and of the step's code."""
+    values: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    asked: list[Annotated] = field(default_factory=list)
 
 
 @dataclass
@@ -88,17 +99,44 @@ class Steps:
     def _run(self, one: Step, done: dict[str, Done]) -> Done:
         began = time.monotonic()
         self.progress.stage(f"step {one.name}")
-        given: dict[str, Any] = {}
-        used = [one.code]
-        findings: list[Finding] = []
-        asked: list[Annotated] = []
+        given = self._given(one, done)
+        options = self._options(one)
+        rest = sha256("\0".join([*given.used, *(f"{k}={v!r}" for k, v in options.items())]).encode())
+        over = self._over(one, done)
+        key = sha256(f"{rest.hexdigest()} {over.sha256 if over else ''} {self._engine()}".encode()).hexdigest()
+        kept = self.folder / f"{one.name}-{key[:16]}"
+        again = sha256_of(kept) is None
+        corpus = self.builder.corpus
+        if again:
+            if over is None:
+                made = self._guarded(one, lambda: one.function(**given.values, **options))
+            else:
+                parts = Parts(
+                    self.cache, corpus, one, rest.digest(), given.values, options, self.config, self.work, self.workers
+                )
+                made = parts.run(over, self.progress)
+            maker = RowMaker(self.builder, corpus, "full")
+            fresh = self.work / f"{one.name}.table"
+            write_table(fresh, corpus, one.name, one.makes, made, maker, key)
+            self.cache.remember(maker.checked, maker.decode)  # The rows that have them need not decode them again.
+            shutil.rmtree(kept, ignore_errors=True)  # What a full disk, or a person, left of it.
+            os.rename(fresh, kept)
+        else:
+            os.utime(kept)  # The newest ones are kept.
+        table: Table[Any] = Table(kept, one.makes)
+        note = StepNote(name=one.name, rows=len(table), sha256=table.sha256, asked=given.asked)
+        return Done(one, table, note, [*table.findings, *given.findings], again, time.monotonic() - began)
+
+    def _given(self, one: Step, done: dict[str, Done]) -> "_Given":
+        """What the parameters of a step are."""
+        given = _Given([one.code])
         for name in one.given:
             if name == LISTING:
-                given[name] = self.listing.limited(one.reads)
-                used.append(given[name].digest())
+                given.values[name] = self.listing.limited(one.reads)
+                given.used.append(given.values[name].digest())
             elif name in done:
-                given[name] = done[name].table
-                used.append(done[name].table.sha256)
+                given.values[name] = done[name].table
+                given.used.append(done[name].table.sha256)
             else:
                 prompt = asked_over(self.builder.corpus, name)
                 if prompt.over not in done:
@@ -107,40 +145,18 @@ class Steps:
                         f"Those before it: {', '.join(done) or 'none'}"
                     )
                 told = answers_of(self.builder.corpus, prompt, done[prompt.over].table, one.name)
-                given[name] = told.answers
-                used.append(told.sha256)
-                findings += told.findings
-                asked += told.note
-        options = self._options(one)
-        used += [f"{name}={value!r}" for name, value in options.items()]
-        if one.each is not None:
-            if one.each not in done:
-                raise CorpusError(
-                    f"step {one.name}: each={one.each!r} is no earlier step. Those before it: {', '.join(done) or 'none'}"
-                )
-            rest = sha256("\0".join(used).encode()).digest()
-            used.append(done[one.each].table.sha256)
-        key = sha256("\0".join([*used, self._engine()]).encode()).hexdigest()
-        kept = self.folder / f"{one.name}-{key[:16]}"
-        again = sha256_of(kept) is None
-        if again:
-            if one.each is None:
-                made = self._guarded(one, lambda: one.function(**given, **options))
-            else:
-                corpus = self.builder.corpus
-                parts = Parts(self.cache, corpus, one, rest, given, options, self.config, self.work, self.workers)
-                made = parts.run(done[one.each].table, self.progress)
-            maker = RowMaker(self.builder, self.builder.corpus, "full")
-            fresh = self.work / f"{one.name}.table"
-            write_table(fresh, self.builder.corpus, one.name, one.makes, made, maker, key)
-            self.cache.remember(maker.checked, maker.decode)  # The rows that have them need not decode them again.
-            shutil.rmtree(kept, ignore_errors=True)  # What a full disk, or a person, left of it.
-            os.rename(fresh, kept)
-        else:
-            os.utime(kept)  # The newest ones are kept.
-        table: Table[Any] = Table(kept, one.makes)
-        note = StepNote(name=one.name, rows=len(table), sha256=table.sha256, asked=asked)
-        return Done(one, table, note, [*table.findings, *findings], again, time.monotonic() - began)
+                given.values[name] = told.answers
+                given.used.append(told.sha256)
+                given.findings += told.findings
+                given.asked += told.note
+        return given
+
+    def _over(self, one: Step, done: dict[str, Done]) -> Table[Any] | None:
+        if one.each is not None and one.each not in done:
+            raise CorpusError(
+                f"step {one.name}: each={one.each!r} is no earlier step. Those before it: {', '.join(done) or 'none'}"
+            )
+        return done[one.each].table if one.each is not None else None
 
     def _options(self, one: Step) -> dict[str, Any]:
         config = self.builder.config
