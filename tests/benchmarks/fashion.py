@@ -7,7 +7,6 @@ the process tree, looked at five times a second.
 """
 
 import argparse
-import os
 import shutil
 import statistics
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from big_fashion import write
+from measuring import measured
 
 TIMES = 3.0
 
@@ -75,29 +75,6 @@ def items(work: Path) -> int:
     return int((work / "items").read_text())
 
 
-def measured(name: str, work: Path, memory: bool) -> tuple[float, float, float]:
-    """Seconds that the case says, the CPU seconds of its processes, and their peak memory in MB."""
-    import psutil
-
-    command = [sys.executable, __file__, "--case", name, "--work", str(work)]
-    process = psutil.Popen(command, stdout=-1, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    peak = 0.0
-    spent: dict[int, float] = {}
-    while process.poll() is None:
-        time.sleep(0.2)
-        total = 0
-        for one in [process, *process.children(recursive=True)]:
-            try:
-                total += one.memory_full_info().pss if memory else 0  # Looking slows the process that is looked at.
-                spent[one.pid] = sum(one.cpu_times()[:2])
-            except psutil.Error:
-                continue
-        peak = max(peak, total / 1e6)
-    if process.returncode:
-        sys.exit(f"{name} failed")
-    return float(process.stdout.read().split()[-1]), sum(spent.values()), peak
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
@@ -115,7 +92,7 @@ def main() -> None:
     rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in CASES}
     for _ in range(given.rounds):
         for name, found in rounds.items():
-            found.append(measured(name, given.work, given.memory))
+            found.append(measured(__file__, name, given.work, given.memory))
             print(f"  {name} {found[-1][0]:.1f} s", flush=True)
     for name, found in rounds.items():
         seconds, spent, peak = (statistics.median(column) for column in zip(*found, strict=True))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from big_visdial import write
+from measuring import measured
 
 
 def case_orjson(work: Path) -> float:
@@ -76,38 +77,12 @@ def case_rounds(work: Path) -> float:
 CASES = {name.removeprefix("case_"): case for name, case in list(globals().items()) if name.startswith("case_")}
 
 
-MEMORY = False
-
-
 def file_of(work: Path) -> Path:
     return work / "source/visdial_1.0_train.json"
 
 
 def dialogues(work: Path) -> int:
     return int((work / "dialogues").read_text())
-
-
-def measured(name: str, work: Path) -> tuple[float, float, float]:
-    """What the case says, the CPU seconds of its processes, and their peak memory in MB."""
-    import psutil
-
-    command = [sys.executable, __file__, "--case", name, "--work", str(work)]
-    process = psutil.Popen(command, stdout=-1, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    peak = 0.0
-    spent: dict[int, float] = {}
-    while process.poll() is None:
-        time.sleep(0.2)
-        total = 0
-        for one in [process, *process.children(recursive=True)]:
-            try:
-                total += one.memory_full_info().pss if MEMORY else 0  # Looking slows the process that is looked at.
-                spent[one.pid] = sum(one.cpu_times()[:2])
-            except psutil.Error:
-                continue
-        peak = max(peak, total / 1e6)
-    if process.returncode:
-        sys.exit(f"{name} failed")
-    return float(process.stdout.read().split()[-1]), sum(spent.values()), peak
 
 
 def main() -> None:
@@ -118,8 +93,6 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="note the peak memory, in a run of its own")
     parser.add_argument("--case", choices=CASES)
     given = parser.parse_args()
-    global MEMORY
-    MEMORY = given.memory
     if given.case:
         print(CASES[given.case](given.work))
         return
@@ -128,7 +101,7 @@ def main() -> None:
         (given.work / "dialogues").write_text(str(given.dialogues))
     for _ in range(given.rounds):
         for name in ("build", "orjson", "pyarrow", "pyarrow_dictionary", "rounds"):
-            value, spent, peak = measured(name, given.work)
+            value, spent, peak = measured(__file__, name, given.work, given.memory)
             print(f"{name:20} {value:10,.1f} {spent:8,.1f} s of CPU {peak:8,.0f} MB", flush=True)
 
 
