@@ -175,7 +175,7 @@ class Corpus:
             package / "verbs" / "build.py",
             *schemas.glob("*.py"),
             *self.folder.glob("*.py"),
-            *(path for path in self.folder.glob("*.yaml") if path.name not in BESIDE),
+            *(path for path in self.folder.glob("[!.]*.yaml") if path.name not in BESIDE),
         ]
         total = sha256()
         for path in sorted(paths):

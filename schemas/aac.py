@@ -19,7 +19,7 @@ Said = Annotated[str, Field(min_length=1), AfterValidator(_said)]
 Shared = Annotated[Picture, Image(shared=True)]
 """A card's picture, which is in many rows by nature."""
 Origin = Literal["arasaac", "mulberry", "openmoji", "obf", "own"]
-"""Where a card is from; `own`: its record names author and licence itself."""
+"""Where a card is from; `own`: its record names author and licence itself, or they are not known."""
 
 
 def _unspaced(value: object) -> object:
@@ -102,6 +102,8 @@ class AacCard(Record):
     attribution: str
     place: str
     """Its file, and for a card of a board its button."""
+    excluded: str = ""
+    """Why it is left out where cards are filtered; "" where nothing is said against it."""
 
 
 class CardVector(Record):
@@ -164,6 +166,8 @@ class CardCombination(Record):
     card_ids: list[str]
     clusters: list[int]
     preferred: bool
+    size_drawn: int
+    """How many cards were to be laid. Others than these are laid where no combination of so many was left."""
 
 
 # What models answer.

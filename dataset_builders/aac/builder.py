@@ -1,21 +1,20 @@
 """AAC: from pictograms and personas to combinations of cards, step by step; or items that the original made."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-import datasets
+from hashlib import sha256
+from typing import Any
 
 from mmdata import CorpusBuilder, Finding, Item, Listing, Reject
 from mmdata.schemas import AacItem, Picture
 from mmdata.steps import Step
 
+from . import unread
 from .cards import cards
 from .clusters import clusters
 from .combinations import combinations, said_of_shares
-from .completed import entries, values_of
-from .embedding import BUILTIN, state_of
-from .personas import personas
+from .completed import entries, read
+from .options import Options, checked
+from .personas import homes_of, personas
 from .preferences import preferences, said_of
 from .splits import by_hash, by_rank, key_of
 from .topics import keyword_topics, model_topics
@@ -24,47 +23,6 @@ from .vectors import vectors
 Row = dict[str, Any]
 
 PICTURES = "cards"
-EXCLUDED = [
-    "alphabet", "letter", "crime", "drug", "erotic", "pornography", "sexuality", "violence", "weapon",
-]  # fmt: skip
-
-
-@dataclass
-class Options(datasets.BuilderConfig):
-    """What a build chooses."""
-
-    topics: Literal["keyword", "model"] = "keyword"
-    """Of clusters: the keywords of their medoids, or what a model says (`mmdata annotate --prompt topics`)."""
-    completed: bool = False
-    """Rows are the items of dataset_completed.json, and nothing is made."""
-    split_by: Literal["persona", "combination"] = "persona"
-    """What is in one split only."""
-    seed: int = 42
-
-    filter_cards: bool = True
-    exclude_flags: list[str] = field(default_factory=lambda: ["sex", "violence", "rated"])
-    """ARASAAC's `sex` and `violence`, Mulberry's `rated`."""
-    exclude_categories: list[str] = field(default_factory=lambda: list(EXCLUDED))
-    """Categories, with those under them (Food: Food Fruit too), and tags."""
-    symbol_size: int = 256
-    """Pixels of a side that SVG symbols are drawn in."""
-    language: str = "ko"
-    """Of the keywords, where a table has several; else English."""
-
-    embedding: str = BUILTIN
-    """`builtin`, or a CLIP or SigLIP model of transformers: its name on the Hub, or its folder."""
-    clusters_wanted: int = 64
-    similarity_wanted: float = 0.75
-    """(cosine + 1) / 2 of a persona's topic and a cluster's, from which a cluster is preferred."""
-    preferred_at_most: int = 8
-    preferred_share: float = 0.9
-    """Of combinations, those of preferred clusters."""
-    items_per_persona: int = 200
-
-    @property
-    def embedding_state(self) -> str:
-        """What else decides vectors. Steps are given it, so that they notice when it changes."""
-        return state_of(self.embedding)
 
 
 class Aac(CorpusBuilder):
@@ -87,6 +45,10 @@ class Aac(CorpusBuilder):
     ]
     DEFAULT_CONFIG_NAME = "keyword_topics"
 
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        checked(self.config)
+
     @property
     def steps(self) -> Sequence[Step]:
         """In their order. Imported items need nothing but their pictures."""
@@ -97,46 +59,65 @@ class Aac(CorpusBuilder):
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """A row a combination."""
+        yield from unread.tables(listing)
         yield from self._completed(listing) if self.config.completed else self._made()
 
     def _made(self) -> Iterator[Item | Finding]:
         chosen = {one.id: one for one in self.table("preferences")}
+        everyone = list(self.table("personas"))
+        homes = homes_of(everyone)
         people = {
-            one.id: one.persona.model_dump() | {"preferred_category_types": chosen[one.id].clusters}
-            for one in self.table("personas")
+            one.id: {
+                "persona": one.persona.model_dump() | {"preferred_category_types": chosen[one.id].clusters},
+                "home": homes[one.id],
+            }
+            for one in everyone
         }
         laid = self.table("combinations")
-        drawn = zip(laid.column("persona_id"), laid.column("preferred"), strict=True)
+        sizes = map(len, laid.column("card_ids"))
+        drawn = zip(laid.column("persona_id"), laid.column("preferred"), sizes, laid.column("size_drawn"), strict=True)
         yield from said_of(chosen.values(), self.config.similarity_wanted)
         yield from said_of_shares(drawn, self.config.preferred_share)
-        yield from self._items(lambda: (row.model_dump() | {"persona": people[row.persona_id]} for row in laid))
+        yield from self._items(
+            lambda: (row.model_dump(exclude={"size_drawn"}) | people[row.persona_id] for row in laid)
+        )
 
     def _completed(self, listing: Listing) -> Iterator[Item | Finding]:
         values: list[Row] = []
         failed: list[str] = []
+        faults: list[str] = []
+        dropped: dict[str, list[str]] = {}
         people: dict[str, Row] = {}
         for place, entry in entries(listing):
             try:
-                made, is_failed = values_of(entry)
+                made = read(entry)
             except ValueError as why:
                 yield Item(place, "train", data={"broken": f"{place}: {why}. Correct or remove it"}, at=place)
                 continue
-            persona = people.setdefault(made["persona_id"], made["persona"])  # One, however many lay by it.
-            values.append(made | {"persona": persona, "at": place})
-            if is_failed:
-                failed.append(place)
+            persona = people.setdefault(repr(made.values["persona"]), made.values["persona"])  # One, of many rows.
+            values.append(made.values | {"persona": persona, "home": made.values["persona_id"], "at": place})
+            failed += [place] * made.failed
+            faults += [f"{place}: {made.fault}"] * bool(made.fault)
+            for key in made.dropped:
+                dropped.setdefault(key, []).append(place)
         if failed:
             text = f"on {len(failed)} items the original failed; their texts are left out, to be written again: {failed[0]}"
             yield Finding.warning("failed before", text, failed, len(failed))
+        if faults:
+            text = f"{len(faults)} outputs are not three texts; they are left out, to be written again: {faults[0]}"
+            yield Finding.warning("output", text, faults, len(faults))
+        for key, places in sorted(dropped.items()):
+            text = f"{key}: on {len(places)} items, and no column is for it: it is left out: {places[0]}"
+            yield Finding.warning("dropped", text, places, len(places))
         yield from self._items(lambda: values)
 
-    def _items(self, rows: Callable[[], Iterable[Row]]) -> Iterator[Item]:
+    def _items(self, rows: Callable[[], Iterable[Row]]) -> Iterator[Item | Finding]:
         """The rows with what their cards are, each in its split. They are gone through twice."""
         wanted: set[str] = set()
         personas: set[str] = set()
         for row in rows():
             wanted.update(row["card_ids"])
-            personas.add(row["persona_id"])
+            personas.add(row["home"])
         numbers: dict[str, int] = {}
         facts: dict[str, dict[str, str]] = {}
 
@@ -149,26 +130,36 @@ class Aac(CorpusBuilder):
                         "source": card.source,
                         "attribution": card.attribution,
                         "path": card.image.path,
+                        "sha256": sha256(card.image.bytes).hexdigest(),
+                        "excluded": card.excluded,
                     }
                     yield card.image.bytes
 
         self.share(PICTURES, pictures())
         splits = by_rank(personas)
+        excluded: list[str] = []
         for row in rows():
             row, ids = dict(row), row["card_ids"]
-            at, key = row.pop("at", row["id"]), key_of(ids)
-            persona = self.config.split_by == "persona"
-            split = splits[row["persona_id"]] if persona else by_hash(key)
-            row["group"] = row["persona_id"] if persona else key
-            if lacking := [id for id in ids if id not in numbers]:
-                yield Item(row["id"], split, data={"lacking": lacking}, at=at)
+            at, home, names = row.pop("at", row["id"]), row.pop("home"), row.pop("names", ids)
+            if lacking := [name for id, name in zip(ids, names, strict=True) if id not in numbers]:
+                yield Item(row["id"], "train", data={"lacking": lacking}, at=at)
                 continue
+            by_person = self.config.split_by == "persona"
+            row["group"] = home if by_person else key_of(facts[id]["sha256"] for id in ids)
+            split = splits[home] if by_person else by_hash(row["group"])
+            excluded += [f"{at}: {id}: {facts[id]['excluded']}" for id in ids if facts[id]["excluded"]][:1]
             row["numbers"] = [numbers[id] for id in ids]
             row["paths"] = [facts[id]["path"] for id in ids]
             row["keywords"] = [facts[id]["keyword"] for id in ids]
             row["sources"] = [facts[id]["source"] for id in ids]
             row["attributions"] = list(dict.fromkeys(facts[id]["attribution"] for id in ids))
             yield Item(row["id"], split, data=row, at=at)
+        if excluded:
+            text = (
+                f"{len(excluded)} rows have a card that the filters leave out; they stay, for cards are not filtered here: "
+                f"{excluded[0]}. Remove such items from their file"
+            )
+            yield Finding.warning("excluded cards", text, excluded, len(excluded))
 
     def record(self, item: Item, files: Mapping[str, bytes]) -> Any:
         """The combination with its cards' pictures."""
@@ -176,7 +167,7 @@ class Aac(CorpusBuilder):
         if "broken" in row:
             raise Reject("broken item", field="id", value=item.id, reason=row["broken"])
         if "lacking" in row:
-            name = f"{row['lacking'][0]}.png"
+            name = row["lacking"][0]
             reason = f"{item.place}: the source has no usable picture {name}. Add it, in any folder"
             raise Reject("missing picture", field="cards", value=name, reason=reason)
         pictures = self.shared(PICTURES)

@@ -33,13 +33,14 @@ def combinations(
         preferred_share,
         Random(f"{seed} {preference.id}"),  # noqa: S311 - to be repeated, not to be secret
     )
-    for number, (ids, preferred) in enumerate(drawn, 1):
+    for number, (ids, preferred, size) in enumerate(drawn, 1):
         yield CardCombination(
             id=f"{preference.id}/{number:04}",
             persona_id=preference.id,
             card_ids=ids,
             clusters=[cluster_of[id] for id in ids],
             preferred=preferred,
+            size_drawn=size,
         )
 
 
@@ -50,8 +51,8 @@ def different(cards: int, complexity: str) -> int:
 
 def draw(
     cluster_of: Mapping[str, int], preferred: Sequence[int], complexity: str, items: int, share: float, random: Random
-) -> Iterator[tuple[list[str], bool]]:
-    """Combinations, each with whether its cards are of the preferred clusters.
+) -> Iterator[tuple[list[str], bool, int]]:
+    """Combinations, each with whether its cards are of the preferred clusters, and the size that was drawn for it.
 
     Each is of preferred cards with the probability `share`, else of other cards; then its size is drawn, and its cards
     are dealt, so that all are used equally often. None comes twice while there is one that did not come: if need be
@@ -69,21 +70,28 @@ def draw(
     if not any(one.left(size) for one in sides.values() for size in SIZES[complexity]):
         raise MmdataError(f"{len(cluster_of)} cards are too few to lay {SIZES[complexity][0]} of them at once")
     for _ in range(items):
-        side, size = random.random() < share, random.choice(SIZES[complexity])
-        sizes = [size, *(other for other in SIZES[complexity] if other != size)]
+        side, drawn = random.random() < share, random.choice(SIZES[complexity])
+        sizes = [drawn, *(other for other in SIZES[complexity] if other != drawn)]
         choices = [(one, size) for one in (side, not side) for size in sizes]
         if not any(sides[one].left(size) for one, size in choices):  # All came: once more.
             for one in sides.values():
                 one.forget()
         side, size = next((one, size) for one, size in choices if sides[one].left(size))
-        yield sides[side].take(size), side
+        yield sides[side].take(size), side, drawn
 
 
-def said_of_shares(drawn: Iterable[tuple[str, bool]], share: float) -> Iterator[Finding]:
-    """Which personas got clearly more or less of their preferred cards than they should: there were no others."""
+def said_of_shares(drawn: Iterable[tuple[str, bool, int, int]], share: float) -> Iterator[Finding]:
+    """Which personas got clearly more or less of their preferred cards than they should, or combinations of other sizes:
+    there were no others.
+
+    Args:
+        drawn: persona, whether of preferred clusters, number of cards, number that was drawn.
+    """
     counts: dict[str, Counter[bool]] = {}
-    for persona, preferred in drawn:
+    resized: Counter[str] = Counter()
+    for persona, preferred, size, wanted in drawn:
         counts.setdefault(persona, Counter())[preferred] += 1
+        resized[persona] += size != wanted
     off = []
     for persona, count in counts.items():
         items = count.total()
@@ -92,6 +100,12 @@ def said_of_shares(drawn: Iterable[tuple[str, bool]], share: float) -> Iterator[
     if off:
         text = f"{len(off)} personas have not {share:.0%} preferred combinations, for there are no more: {off[0]}"
         yield Finding.warning("preferred share", text, off, len(off))
+    if others := [f"{persona}: {count} of {counts[persona].total()}" for persona, count in resized.items() if count]:
+        text = (
+            f"{len(others)} personas have combinations of another number of cards than was drawn, for too few cards are in "
+            f"their clusters: {others[0]}"
+        )
+        yield Finding.warning("preferred share", text, others, len(others))
 
 
 class _Side:

@@ -1,23 +1,50 @@
 """The original's dataset_completed.json, from before: items that are made already, with or without their texts."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from mmdata import Listing, MmdataError
-from mmdata.schemas import AacContext
+from pydantic import ValidationError
 
+from mmdata import Listing, MmdataError
+from mmdata.schemas import AacContext, AacPersona
+
+from .personas import digest_of
 from .symbols import files_named, json_in
 
 FILES = ("*dataset_completed*.json",)
 CONTEXT = tuple(AacContext.model_fields)
-FAILED = {"오류", "Processing error"}
-"""What the original wrote in the place of a text that it failed to get."""
-PICTURE = ".png"
+KEYS = {"id", "input", "output"}
+INPUTS = {"persona", "context", "past_interpretation", "AAC_card_combination"}
+FAILED = re.compile(
+    r"""\W* (?: (?: (?:processing|api|internal|server|connection|timeout|parsing) \s )? (?:error|exception|failed|failure)
+    | (?: (?:해석|생성|처리|응답|분석|호출|요청|통신|파싱|API) \s? (?:중\s)? )? (?:오류|에러|실패) (?:\s?(?:발생|입니다|했습니다))?
+    | none | null | nan | n/a | timeout | timed\sout ) \W* (?: [:：(\[] .* )?""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""What the original, and others after it, wrote in the place of a text that they failed to get. 오류가 났어요 is a text."""
+ENDING = re.compile(r"\.(?:png|jpe?g)$", re.IGNORECASE)
+INTERPRETATIONS = 3
 
 Values = dict[str, Any]
+
+
+@dataclass
+class Imported:
+    """An item as it is read."""
+
+    values: Values
+    """Of its columns, and the `names` of its pictures."""
+    failed: bool = False
+    """The original failed on it: such a text is left to be written again."""
+    fault: str = ""
+    """Why its output is left out."""
+    dropped: tuple[str, ...] = ()
+    """Keys that no column is for."""
 
 
 def entries(listing: Listing) -> Iterator[tuple[str, Any]]:
@@ -33,8 +60,8 @@ def entries(listing: Listing) -> Iterator[tuple[str, Any]]:
         raise MmdataError("the source has no dataset_completed.json, which the config `completed` reads")
 
 
-def values_of(entry: Any) -> tuple[Values, bool]:
-    """The columns of an item, and whether the original failed on it: such a text is left to be written again.
+def read(entry: Any) -> Imported:
+    """An item of the file.
 
     Raises:
         ValueError: it is not of the original's form.
@@ -50,27 +77,54 @@ def values_of(entry: Any) -> tuple[Values, bool]:
     persona = said.get("persona")
     if not isinstance(persona, dict):
         raise ValueError(f"its persona is {persona!r:.60}, which is no object")
-    context, output = said.get("context"), entry.get("output")
+    try:
+        valid = AacPersona.model_validate(persona)
+        persona, persona_id = valid.model_dump(), digest_of(valid)
+    except ValidationError:  # The row is rejected for it, with its field.
+        persona_id = sha256(json.dumps(persona, sort_keys=True).encode()).hexdigest()[:12]
+    context = said.get("context")
     failed = False
     if isinstance(context, dict):
-        if FAILED & {value for value in context.values() if isinstance(value, str)}:
+        if any(map(is_failure, context.values())):
             context, failed = None, True
+        elif not any(context.values()):  # Nobody wrote it yet.
+            context = None
         elif unknown := context.keys() - set(CONTEXT):
             raise ValueError(f"its context has {', '.join(sorted(unknown))}; known are {', '.join(CONTEXT)}")
-    output = [output] if isinstance(output, str) and output else output or None
-    if isinstance(output, list) and FAILED.intersection(one for one in output if isinstance(one, str)):
-        output, failed = None, True
-    return {
+    output, fault = output_of(entry.get("output"))
+    values = {
         "id": str(id),
-        "card_ids": [unicodedata.normalize("NFC", name).removesuffix(PICTURE) for name in names],
-        "persona_id": digest_of(persona),
+        "names": names,
+        "card_ids": [ENDING.sub("", unicodedata.normalize("NFC", name)) for name in names],
+        "persona_id": persona_id,
         "persona": persona,
         "context": context,
         "past_interpretation": said.get("past_interpretation"),
         "output": output,
-    }, failed
+    }
+    dropped = (*sorted(entry.keys() - KEYS), *(f"input.{key}" for key in sorted(said.keys() - INPUTS)))
+    return Imported(values, failed or fault == FAULT, fault if fault != FAULT else "", dropped)
 
 
-def digest_of(persona: Values) -> str:
-    """A name for a persona of whom the file gives all but a name."""
-    return sha256(json.dumps(persona, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
+FAULT = "the original failed"
+
+
+def output_of(said: Any) -> tuple[list[str] | None, str]:
+    """Three interpretations, or None and why they are none; without a reason, where nobody wrote them yet."""
+    if said is None or said in ("", []):
+        return None, ""
+    texts = said if isinstance(said, list) else [said]
+    if any(map(is_failure, texts)):
+        return None, FAULT
+    if not isinstance(said, list):
+        return None, "no list"
+    if len(said) != INTERPRETATIONS:
+        return None, f"{len(said)}, not {INTERPRETATIONS}"
+    if not all(isinstance(one, str) and one.strip() for one in said):
+        return None, "one of them is empty, or no text"
+    return said, ""
+
+
+def is_failure(text: Any) -> bool:
+    """Whether a program wrote it that had nothing to say."""
+    return isinstance(text, str) and FAILED.fullmatch(text) is not None

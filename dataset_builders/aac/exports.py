@@ -17,16 +17,22 @@ Row = dict[str, Any]
 
 
 def dataset_completed(rows: Iterator[Row], into: Path, pictures: bool = False) -> None:
-    """dataset_completed.json, items as the original's; with --pictures, images/ too."""
+    """dataset_completed.json, items as the original's; with --pictures, images/ and ATTRIBUTION.txt too."""
     items: list[tuple[Any, Row]] = []
-    written: set[str] = set()
+    written: dict[str, str] = {}
+    attributions: set[str] = set()
     for row in rows:
         items.append((_order(row["id"]), _item(row)))
-        for id, picture in zip(row["card_ids"], row["cards"], strict=True) if pictures else ():
-            if id not in written:
-                written.add(id)
+        for name, source, picture in zip(_names(row), row["sources"], row["cards"], strict=True) if pictures else ():
+            attributions.update(row["attributions"])
+            if name not in written:
+                written[name] = source
                 (into / "images").mkdir(exist_ok=True)
-                (into / "images" / f"{id}.png").write_bytes(picture["bytes"])
+                (into / "images" / name).write_bytes(picture["bytes"])
+    if written:
+        lines = ["The pictures in images/ are to be shown with their authors and licences:", *sorted(attributions), ""]
+        lines += [f"{name}\t{source}" for name, source in sorted(written.items())]
+        (into / "ATTRIBUTION.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     items.sort(key=lambda one: one[0])
     counted = [item["id"] for _, item in items if isinstance(item["id"], int)]
     others = (item for _, item in items if not isinstance(item["id"], int))
@@ -43,8 +49,13 @@ def clustering_results(rows: Iterator[Row], into: Path) -> None:
     groups = dict(zip(table.column("number"), table.column("card_ids"), strict=True)) if table else {}
     cluster_of = {f"{id}.png": number for number, ids in groups.items() for id in ids}
     for row in rows:
-        said = row["clusters"] or [None] * len(row["card_ids"])
-        if any(cluster_of.get(f"{id}.png") != number for id, number in zip(row["card_ids"], said, strict=True)):
+        if row["clusters"] is None:
+            raise MmdataError(
+                f"row {row['id']}: an imported item, whose cards are in no clusters. Build with --config keyword_topics, then "
+                "export that release"
+            )
+        laid = zip(row["card_ids"], row["clusters"], strict=True)
+        if any(cluster_of.get(f"{id}.png") != number for id, number in laid):
             raise MmdataError(
                 f"row {row['id']}: the clusters that this folder has now are not those that the release was made with, or it "
                 "was made without. Build it again, then export"
@@ -69,10 +80,16 @@ def _item(row: Row) -> Row:
             "persona": row["persona"],
             "context": context_of(row) or row["context"] or EMPTY,
             "past_interpretation": row["past_interpretation"] or "",
-            "AAC_card_combination": [f"{id}.png" for id in row["card_ids"]],
+            "AAC_card_combination": _names(row),
         },
         "output": output_of(row) or "",
     }
+
+
+def _names(row: Row) -> list[str]:
+    """Of the pictures' files: a JPEG is no PNG."""
+    endings = ("jpg" if card["path"].endswith(".jpg") else "png" for card in row["cards"])
+    return [f"{id}.{ending}" for id, ending in zip(row["card_ids"], endings, strict=True)]
 
 
 def _number(id: str) -> int | str:

@@ -27,9 +27,9 @@ def by_hash(name: str) -> str:
     return "train" if share < SHARES["train"] else "validation" if share < 1 - SHARES["test"] else "test"
 
 
-def key_of(card_ids: Iterable[str]) -> str:
-    """A set of cards by name, in whatever order they are laid."""
-    return " + ".join(sorted(card_ids))
+def key_of(pictures: Iterable[str]) -> str:
+    """A set of cards by their pictures' hashes, in whatever order they are laid, and under whatever names."""
+    return sha256(" ".join(sorted(set(pictures))).encode()).hexdigest()[:16]
 
 
 def _hash(name: str) -> str:

@@ -3,15 +3,19 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from typing import Any
 
 from mmdata import Listing, MmdataError, SourceFile
 
 LARGEST = 64 << 20
 """Bytes of a file of records, or of a board."""
+LONGEST = 251
+"""Bytes of an id: with its ending, it is the name of a file."""
+UNKNOWN = "author and licence are not known"
 
 ATTRIBUTIONS = {
     "arasaac": (
@@ -47,12 +51,18 @@ class Symbol:
     tags: list[str] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     """Of `sex`, `violence` (ARASAAC) and `rated` (Mulberry)."""
+    judged: bool = True
+    """Whether its collection says what it is flagged as, and of which categories it is."""
 
     @property
     def id(self) -> str:
-        """`{number}_{keyword}`: what the original names the file, without .png."""
+        """`{number}_{keyword}`: what the original names the file, without .png. A longer one ends with its hash."""
         name = f"{self.number}_{self.keyword}" if self.number else self.keyword
-        return re.sub(r"[/\\\x00-\x1f]", "_", name)
+        name = re.sub(r"[/\\\x00-\x1f]", "_", name)
+        data = name.encode()
+        if len(data) <= LONGEST:
+            return name
+        return f"{data[: LONGEST - 9].decode(errors='ignore')}~{sha256(data).hexdigest()[:8]}"
 
 
 def clean(text: object) -> str:
@@ -68,10 +78,15 @@ def terms(source: str, record: dict[str, Any]) -> tuple[str, str]:
     return source, ATTRIBUTIONS[source]
 
 
+def fits(file: SourceFile, patterns: Collection[str]) -> bool:
+    """Whether its own name fits one of the patterns."""
+    return any(fnmatchcase(file.name, pattern) for pattern in patterns)
+
+
 def files_named(listing: Listing, *patterns: str) -> Iterator[SourceFile]:
     """Files whose own name fits one of the patterns: what `listing.files` gives may have it from a folder's."""
     for file in listing.files(*patterns):
-        if any(fnmatchcase(file.name, pattern) for pattern in patterns):
+        if fits(file, patterns):
             yield file
 
 
@@ -92,5 +107,7 @@ def json_in(listing: Listing, file: SourceFile) -> Any:
         return json.loads(content(listing, file).decode("utf-8-sig"))
     except Lost as why:
         raise MmdataError(f"{file.path}: {why}") from None
+    except UnicodeDecodeError as error:
+        raise MmdataError(f"{file.path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise MmdataError(f"{file.path}: no JSON: {error}. Copy or download it again, or remove it") from None

@@ -22,24 +22,26 @@ ASK_ALL = (
 
 def interpretations(row: Row) -> Iterator[Row]:
     """For fine-tuning, a row per interpretation: the prompt names the style that is wanted, which `style` says too."""
-    for style, said in zip(STYLES, output_of(row), strict=False):
+    for style, said in zip(STYLES, output_of(row), strict=False):  # None, or three.
         yield {
             "images": row["cards"],
             "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
             "style": style,
+            "attributions": row["attributions"],
         }
 
 
 def all_three(row: Row) -> Iterator[Row]:
     """For fine-tuning, a row per combination: all three interpretations in one JSON answer."""
     said = output_of(row)
-    if len(said) == len(STYLES):
+    if said:
         answer = json.dumps(dict(zip(STYLES, said, strict=True)), ensure_ascii=False)
         yield {
             "images": row["cards"],
             "prompt": _user(row, ASK_ALL),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": answer}]}],
+            "attributions": row["attributions"],
         }
 
 
@@ -54,6 +56,7 @@ def references(row: Row) -> Iterator[Row]:
             "references": said,
             "persona": persona_text(row["persona"]),
             "context": context_text(context_of(row)),
+            "attributions": row["attributions"],
         }
 
 
@@ -65,6 +68,7 @@ def situations(row: Row) -> Row:
         "persona": persona_text(row["persona"]),
         "context": context_text(context_of(row)),
         "keywords": row["keywords"],
+        "attributions": row["attributions"],
     }
 
 
@@ -95,11 +99,12 @@ def context_of(item: Row) -> Row | None:
 
 
 def output_of(item: Row) -> list[str]:
-    """Given with the item, or else written by a model; none, where neither is so."""
-    if item.get("output"):
-        return item["output"]
-    said = item.get("interpretations") or {}
-    return [said[style] for style in STYLES] if all(said.get(style) for style in STYLES) else []
+    """Three, given with the item, or else written by a model; none, where neither is so, or one of them is empty."""
+    written = item.get("interpretations") or {}
+    for said in (item.get("output") or [], [written.get(style) for style in STYLES]):
+        if len(said) == len(STYLES) and all(one and one.strip() for one in said):
+            return said
+    return []
 
 
 def _user(row: Row, ask: str) -> list[Row]:

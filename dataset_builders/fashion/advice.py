@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-SUMMER, OUTER = "여름", "아우터"
+from .facts import OUTER, SUMMER
 
 
 def recommended(
@@ -44,17 +44,6 @@ def some_seasons(seasons: Sequence[str], most: int | None, item: str, seed: int)
         return list(seasons)
     kept = drawn(set(seasons), most, f"{seed} {item}")
     return [season for season in seasons if season in kept]
-
-
-def split_of(item: str) -> str:
-    """80, 10 and 10 of a hundred items. An item's side hangs on nothing else, so added ones move none."""
-    of_one = share(f"fashion {item}")
-    return "train" if of_one < 0.8 else "validation" if of_one < 0.9 else "test"
-
-
-def share(text: str) -> float:
-    """A number from 0 up to 1, always the same for a text."""
-    return int.from_bytes(sha256(text.encode()).digest()[:8]) / 2**64
 
 
 def _goes(other: str, category: str, season: str) -> bool:

@@ -16,11 +16,11 @@ from mmdata.schemas import OutfitAdvice, Picture
 
 from .advice import any_recommended, recommended, some_seasons, split_of
 from .catalogue import VALUES, Line
-from .joined import Joined, Said
+from .joined import Joined, CatalogueItem
 from .pictures import IMAGES, Pictures, source_file
-from .seasonal import Filter, listed, merged, parse
-from .wording import answer, instruction, read_templates
-from .words import spellings_of, unified
+from .filters import Filter, listed, merged, parse
+from .templates import answer, instruction, read_templates
+from .spellings import spellings_of, unified
 
 TABLES, FILTERS = (".csv", ".csv.gz"), ("filter", "필터")
 LEDGER = "fetched.csv"
@@ -131,7 +131,7 @@ class Fashion(CorpusBuilder):
             why = f"it is sold out, which the config {self.config.name} leaves out; the config all has it"
             raise Reject("sold out", field="sold_out", value=True, reason=why)
 
-    def _rows(self, said: Said, filter: Filter, lost: Counter[str]) -> Iterator[Item]:
+    def _rows(self, said: CatalogueItem, filter: Filter, lost: Counter[str]) -> Iterator[Item]:
         """An item's rows, one a season; or one that `record` rejects, so that no line goes without a reason.
 
         Args:
@@ -205,7 +205,7 @@ class Fashion(CorpusBuilder):
         return read_templates(self.corpus.folder / "instructions.yaml")
 
 
-def _refused(said: Said, season: str, split: str, why: Reject) -> Item:
+def _refused(said: CatalogueItem, season: str, split: str, why: Reject) -> Item:
     """An item's row of a season, to be rejected."""
     return Item(f"{said.id}/{season}", split, {}, {"refused": said.but(why).refused}, said.place)
 

@@ -8,11 +8,13 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from mmdata import Reject
+from mmdata.fetching.addresses import key_of_url
 
-from .words import often, said, tidy
+from .facts import SHOES
+from .spellings import often, said, tidy
 
 ALL_YEAR = {"사계절", "4계절", "all", "all season", "all seasons"}
-"""Seasons that are all four."""
+"""Words for every season."""
 ITEM = {"image_id", "s3_path", "thumbnail_url"}
 """Each says which picture is the item's, and so which item it is; the first of them that a line has is its id."""
 SOLD = {"true": True, "1": True, "y": True, "yes": True, "t": True, "품절": True} | {
@@ -52,19 +54,23 @@ class Line(NamedTuple):
 Reader = Callable[[Sequence[str]], Line]
 
 
-def reader_of(header: Sequence[str]) -> Reader | str:
-    """How the lines below this header are read, or why it is no catalogue's."""
+def reader_of(header: Sequence[str], every: tuple[str, ...]) -> Reader | str:
+    """How the lines below this header are read, or why it is no catalogue's.
+
+    Args:
+        every: the seasons that a line of all seasons has.
+    """
     at = {tidy(name): number for number, name in enumerate(header)}
     if len(at) < len(header):
         twice = next(name for name in at if [tidy(other) for other in header].count(name) > 1)
         return f"it has the column {twice!r} twice"
     if at.keys() >= {"id", "masterCategory", "articleType", "season"}:
-        return _styles(at)
+        return _styles(at, every)
     if not (at.keys() >= {"sub_category", "season"} and at.keys() & ITEM):
         return f"its columns are {', '.join(at)[:200]}"
     if "main_category" not in at and at.keys() & {"style", "fit"}:
         return "it has style or fit, as clothes have, but no main_category"
-    return _shop(at)
+    return _shop(at, every)
 
 
 def path_of(text: str) -> str:
@@ -73,7 +79,15 @@ def path_of(text: str) -> str:
     return posixpath.normpath("/" + _BUCKET.sub("", made)).lstrip("/")
 
 
-def _shop(at: dict[str, int]) -> Reader:
+def address_of(text: str) -> str:
+    """A URL as `mmdata fetch` notes it: without user, password and signature, which are in no row."""
+    try:
+        return key_of_url(text)
+    except ValueError:
+        return text.strip()
+
+
+def _shop(at: dict[str, int], every: tuple[str, ...]) -> Reader:
     """Of a shop's catalogue: clothes have a main_category, shoes none."""
     plain = [at.get(name) for name in VALUES[:4]]
     name, brand = at.get("goods_name"), at.get("brand")
@@ -91,7 +105,9 @@ def _shop(at: dict[str, int]) -> Reader:
         if image_id and (number := _FLOAT.fullmatch(image_id)):
             image_id = number[1]
         if url and thumbnail is not None:
-            url = fields[thumbnail].strip()  # To the letter, as `mmdata fetch` notes it.
+            url = address_of(fields[thumbnail])
+        if path and "://" in path:
+            path = address_of(path)
         values = (
             *map(of, plain),
             alone(name),
@@ -108,16 +124,16 @@ def _shop(at: dict[str, int]) -> Reader:
             image_id,
             path,
             url,
-            ("신발",) if main is None else (_needed(of(main), "main_category"),),
+            (SHOES,) if main is None else (_needed(of(main), "main_category"),),
             _needed(of(at["sub_category"]), "sub_category"),
-            _seasons(_needed(of(at["season"]), "season")),
+            _seasons(_needed(of(at["season"]), "season"), every),
             values,
         )
 
     return read
 
 
-def _styles(at: dict[str, int]) -> Reader:
+def _styles(at: dict[str, int], every: tuple[str, ...]) -> Reader:
     """Of styles.csv, whose columns are named otherwise."""
     plain = [at.get(OF_STYLES.get(name, "")) for name in VALUES]
 
@@ -127,7 +143,7 @@ def _styles(at: dict[str, int]) -> Reader:
 
         id, article = _needed(of(at["id"]), "id"), _needed(of(at["articleType"]), "articleType")
         words = (article, of(at.get("subCategory")), of(at["masterCategory"]))
-        seasons = _seasons(_needed(of(at["season"]), "season"))
+        seasons = _seasons(_needed(of(at["season"]), "season"), every)
         return Line(id, id, None, None, tuple(w for w in words if w), article, seasons, tuple(map(of, plain)))
 
     return read
@@ -147,10 +163,10 @@ def _url_id(url: str | None) -> str:
 
 
 @lru_cache(1 << 12)
-def _seasons(text: str) -> tuple[str, ...]:
+def _seasons(text: str, every: tuple[str, ...]) -> tuple[str, ...]:
     """ "봄, 여름", "봄/여름", "사계절"; in the order in which they stand, each once."""
     words = [word for part in re.split(r"[,/|·;]", text.strip("[]")) if (word := tidy(part).strip("'\""))]
-    found = [one for word in words for one in (("봄", "여름", "가을", "겨울") if word.lower() in ALL_YEAR else (word,))]
+    found = [one for word in words for one in (every if word.lower() in ALL_YEAR else (word,))]
     if not found:
         raise Reject("no season", field="season", value=text, reason=f"season {text!r} names none. Correct it")
     return tuple(dict.fromkeys(found))

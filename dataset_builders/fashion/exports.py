@@ -8,13 +8,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from .facts import CATEGORIES
 from .views import answered, asked
 
 INPUT = ("season", "category", "sub_category", "color")
 AT_ONCE = 5_000
 
 
-def instruction(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> list[Path]:
+def instruction(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> None:
     """instruction_{train,validation,test}.json: a list of {instruction, input, output}; with pictures, these in images/.
 
     `input.image` is where the original keeps the picture (s3_path), else its path in the source; with pictures its
@@ -26,16 +27,15 @@ def instruction(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = Fal
             for number, (_, line) in enumerate(lines):
                 out.write((",\n" if number else "[\n") + json.dumps(line, ensure_ascii=False))
             out.write("\n]\n")
-    return sorted(into.iterdir())
 
 
-def parquet(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> list[Path]:
+def parquet(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) -> None:
     """instruction_{train,validation,test}.parquet: the same records, input and output as structs."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     text = pa.string()
-    recommend = pa.struct([(category, pa.list_(text)) for category in ("상의", "아우터", "하의", "신발")])
+    recommend = pa.struct([(category, pa.list_(text)) for category in CATEGORIES])
     schema = pa.schema(
         [
             ("instruction", text),
@@ -47,7 +47,6 @@ def parquet(rows: Iterator[dict[str, Any]], into: Path, pictures: bool = False) 
         with pq.ParquetWriter(into / f"instruction_{split}.parquet", schema) as out:
             for _, batch in groupby(enumerate(lines), key=lambda pair: pair[0] // AT_ONCE):
                 out.write_table(pa.Table.from_pylist([line for _, (_, line) in batch], schema=schema))
-    return sorted(into.iterdir())
 
 
 def _lines(rows: Iterator[dict[str, Any]], into: Path, pictures: bool) -> Iterator[tuple[str, dict[str, Any]]]:

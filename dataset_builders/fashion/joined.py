@@ -13,12 +13,12 @@ from mmdata.labels import LabelMap
 
 from .catalogue import Line, Reader, reader_of
 from .pictures import File, Pictures
-from .seasonal import Filter, listed, mismatches
+from .filters import Filter, listed, mismatches
 from .tables import Fault, records
-from .words import unified
+from .spellings import unified
 
 
-class Said(NamedTuple):
+class CatalogueItem(NamedTuple):
     """What a line says of an item, or why it gets no row."""
 
     place: str
@@ -31,7 +31,7 @@ class Said(NamedTuple):
     refused: tuple[str, str, Any, str] | None = None
     """kind, field, value and reason of a Reject."""
 
-    def but(self, why: Reject) -> "Said":
+    def but(self, why: Reject) -> "CatalogueItem":
         """The same, refused."""
         return self._replace(refused=(why.kind, why.field, why.value, why.reason))
 
@@ -73,7 +73,7 @@ class Joined:
         rows = (self._row(f"{path}:{number}", fields, reads) for number, fields in lines)
         self._db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows)
 
-    def items(self) -> Iterator[Said | Finding]:
+    def items(self) -> Iterator[CatalogueItem | Finding]:
         """One for each item, by id, and one for each line that is none; then what did not fit."""
         self._db.execute("CREATE INDEX by_picture ON lines (picture, id)")
         rivals = "SELECT picture FROM lines WHERE picture NOTNULL GROUP BY 1 HAVING COUNT(DISTINCT id) > 1"
@@ -133,7 +133,7 @@ class Joined:
         why = f"{value} is none of {', '.join(self._categories.names)}. Give it a place in labels.yaml, or remove the line"
         raise Reject("no place", field="category", value=value, reason=why)
 
-    def _disputed(self, said: Said, path: str) -> Said:
+    def _disputed(self, said: CatalogueItem, path: str) -> CatalogueItem:
         query = "SELECT place FROM lines WHERE picture = ? AND id <> ? ORDER BY place LIMIT 1"
         (other,) = self._db.execute(query, (path, said.id)).fetchone()
         why = f"{other} says too that {path} is its item's picture. Which item it shows is not known: correct or remove one"
@@ -147,16 +147,16 @@ class Joined:
         (count,) = self._db.execute(f"SELECT COUNT(*) {spare}").fetchone()
         if count:
             paths = [path for (path,) in self._db.execute(f"SELECT path {spare} ORDER BY path LIMIT 5")]
-            text = f"{count:,} pictures are no item's, left out: {', '.join(paths[:3])}"
+            text = f"{count:,} pictures are of no item that gets rows, left out: {', '.join(paths[:3])}"
             yield Finding.warning("pictures without an item", text, paths, count)
 
 
-def _loaded(held: bytes) -> Said:
-    said = Said(*marshal.loads(held))  # noqa: S302 - written by this very build
+def _loaded(held: bytes) -> CatalogueItem:
+    said = CatalogueItem(*marshal.loads(held))  # noqa: S302 - written by this very build
     return said._replace(line=Line(*said.line)) if said.line else said
 
 
-def _contradicting(lines: list[Said]) -> Iterator[Said]:
+def _contradicting(lines: list[CatalogueItem]) -> Iterator[CatalogueItem]:
     places = sorted(said.place for said in lines)
     for number, said in enumerate(lines):
         why = f"{', '.join(places[:3])} say different things of the item {said.id}. Correct them, or leave one"
