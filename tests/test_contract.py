@@ -14,6 +14,7 @@ from mmdata.corpus import HOME, Corpus, corpora_in
 from mmdata.hub.card import own_prose
 from mmdata.hub.croissant import croissant_of
 from mmdata.hub.licence import licence_of
+from mmdata.progress import Silent
 from mmdata.reading import Release
 from mmdata.releases import POINTER
 from mmdata.schemas import Group, Id, Image, Label
@@ -118,7 +119,10 @@ def test_the_sample_is_the_tiny_source_as_it_is_now(built):
 
 def test_a_second_build_makes_no_release(built):
     corpus, _ = built
-    assert not mmdata.build(corpus.folder, corpus.folder / "tiny").created
+    stages = []
+    progress = type("Stages", (Silent,), {"stage": lambda self, name: stages.append(name)})()
+    assert not mmdata.build(corpus.folder, corpus.folder / "tiny", progress=progress).created
+    assert "building" not in stages, "known before a row is made"
     assert [p.name for p in (corpus.folder / "data").iterdir()] == ["1.0.0"]
 
 
