@@ -18,14 +18,16 @@ NS = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xli
 SVG = f'<svg {NS} viewBox="0 0 20 10"><rect width="20" height="10" fill="#ff0000"/></svg>'.encode()
 
 
-def read(files: dict[str, bytes], **options) -> tuple[dict[str, AacCard], list[str]]:
-    """What the step `cards` makes of files in memory: cards by id, and what its Findings say."""
+def read(files: dict[str, bytes], unjudged=False, **options) -> tuple[dict[str, AacCard], list[str]]:
+    """What the step `cards` makes of files in memory: cards by id, and what its Findings say, with `unjudged` also of
+    pictures that have no record."""
     chosen = CORPUS.builder.BUILDER_CONFIGS[0]
     wanted = {name: options.get(name, getattr(chosen, name)) for name in CARDS.options}
     listing = Listing.of(Held(files), sqlite3.connect(":memory:"))
     made = list(CARDS(listing, **wanted))
+    findings = [one for one in made if isinstance(one, Finding)]
     return {one.id: one for one in made if isinstance(one, AacCard)}, [
-        f"{one.check}: {one.message}" for one in made if isinstance(one, Finding)
+        f"{one.check}: {one.message}" for one in findings if unjudged or one.check != "cards without a record"
     ]
 
 

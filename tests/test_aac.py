@@ -8,11 +8,13 @@ import sqlite3
 
 import pytest
 from aac_files import CORPUS, EMPTY, people, persona, rows_of, saved
+from aac_symbols import js
+from characters import Held
 from kit import said
 from PIL import Image
 
 import mmdata
-from mmdata import MmdataError
+from mmdata import Listing, MmdataError
 from mmdata.replay import replaying
 from mmdata.verbs.export import export
 
@@ -58,13 +60,16 @@ def _all(path, query) -> list:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"age": "old"}, r"persona 2 of 3 \(2\): persona.age: Input should be 'adolescent' or 'adult', got 'old'"),
-        ({"selection_complexity": None}, "persona.selection_complexity: Input should be"),
-        ({"interesting_topics": []}, "persona.interesting_topics: List should have at least 1 item"),
-        ({"interesting_topics": ["음식", " "]}, r"persona.interesting_topics.1: Value error, must not be empty"),
-        ({"preferred_category_types": [-1]}, "persona.preferred_category_types.0: Input should be greater"),
+        ({"age": "old"}, r"persona 2 of 3 \(2\): persona.age: it is 'old'; choose 'adolescent' or 'adult'"),
+        ({"selection_complexity": None}, "persona.selection_complexity: it is None; choose 'simple'"),
+        ({"interesting_topics": []}, "persona.interesting_topics: it is empty; give one at least"),
+        ({"interesting_topics": ["음식", " "]}, "persona.interesting_topics.1: it is empty; write something"),
+        (
+            {"preferred_category_types": [-1]},
+            "persona.preferred_category_types.0: it is -1; give a whole number of 0 or more",
+        ),
         ({"gender": ""}, "persona.gender"),
-        ({"hobby": "축구"}, "persona.hobby: Extra inputs are not permitted"),
+        ({"hobby": "축구"}, "persona.hobby: no such field; remove it. A persona has age, gender"),
     ],
 )
 def test_a_wrong_persona_is_named_with_its_field(change, message):
@@ -83,6 +88,38 @@ def test_disabilities_are_read_with_spaces_and_ids_as_numbers_or_texts():
             PERSONAS.entry_of({"id": id, "persona": persona()}, "here")
     with pytest.raises(MmdataError, match=r"here \(1\): it has name; known are"):
         PERSONAS.entry_of({"id": 1, "persona": persona(), "name": "x"}, "here")
+
+
+def people_in(**files) -> list:
+    listing = Listing.of(
+        Held({f"{name}_personas.json": value for name, value in files.items()}), sqlite3.connect(":memory:")
+    )
+    return list(PERSONAS.personas(listing))
+
+
+def test_one_person_under_two_ids_is_one_person_and_two_under_one_id_are_none():
+    *made, told = people_in(a=js([*people(2), {"id": "x", "persona": persona(disability_type="지적 장애 ")}]))
+    assert PERSONAS.homes_of(made) == {"1": "1", "2": "2", "x": "1"}
+    assert told.check == "same persona" and told.places == ["x (as 1)"]
+    with pytest.raises(
+        MmdataError, match=r"a_personas\.json: persona 2 of 2: its id 1 is also that of a_personas\.json: persona 1"
+    ):
+        people_in(a=js([*people(1), *people(1)]))
+    with pytest.raises(MmdataError, match=r"a_personas\.json: not UTF-8 at byte .*; save it as UTF-8"):
+        people_in(a=json.dumps(people(1), ensure_ascii=False).encode("cp949"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("preferred_share", "1.5", "0 to 1"), ("preferred_at_most", "0", "1 or more"), ("symbol_size", "8", "16 to 1024"),
+        ("clusters_wanted", "0", "1 or more"), ("similarity_wanted", "nan", "0 to 1"), ("items_per_persona", "0", "1 or more"),
+        ("seed", "-1", "0 to 4294967295"),
+    ],
+)  # fmt: skip
+def test_a_figure_out_of_its_range_is_named_before_any_work(name, value, allowed):
+    with pytest.raises(MmdataError, match=f"{name}=.* is out of range: give {allowed}$"):
+        mmdata.run_steps(CORPUS.folder, CORPUS.folder / "tiny", ["cards"], options={name: value}, workers=1)
 
 
 # Rows
@@ -120,11 +157,15 @@ def test_a_persona_is_in_one_split(built):
 def test_by_combination_no_held_out_set_of_cards_is_in_train(built):
     folder, _ = built
     edited(folder, lambda everyone: [one | {"items": 25} for one in everyone])
+    shutil.copy(folder / "tiny/arasaac/1_사과.png", folder / "tiny/arasaac/22_능금.png")
     build = mmdata.build(folder, folder / "tiny", options={"split_by": "combination"}, workers=1)
-    splits = {}
+    splits, groups = {}, {}
     for row in rows_of(folder).values():
-        assert row["group"] == " + ".join(sorted(row["card_ids"]))
-        splits.setdefault(frozenset(row["card_ids"]), set()).add(row["split"])
+        pictures = frozenset(picture["bytes"] for picture in row["cards"])
+        assert groups.setdefault(row["group"], pictures) == pictures
+        splits.setdefault(pictures, set()).add(row["split"])
+    assert len(groups) == len(splits)
+    assert "22_능금 (as 1_사과)" in said(build, "same picture")
     assert max(map(len, splits.values())) == 1 and len(splits) < 100  # Some are laid by two personas.
     assert len(build.manifest.splits) == 3
     assert [one.message for one in build.findings if one.level == "error"] == []

@@ -55,8 +55,9 @@ def test_every_card_that_is_left_out_is_counted_by_its_reason():
     files["8_깨진.png"] = b"not a picture"
     files["arasaac_ko.json"] = js(
         [
+            record(2, ""),
             record(3, "칼", violence=True),
-            record(4, "총", sex=True, violence=True),
+            record(4, "총", sex=1, violence="true"),
             record(7, "글자", categories=["Alphabet korean"]),
         ]
     )
@@ -74,6 +75,38 @@ def test_every_card_that_is_left_out_is_counted_by_its_reason():
     assert len(cards) + len(said) == 9
     everything, said = read(files, filter_cards=False)
     assert len(everything) == 8 and len(said) == 1
+    assert [card.excluded for card in everything.values() if card.excluded] == [
+        "flagged violence", "flagged sex, violence", "of the excluded category alphabet",
+    ]  # fmt: skip
+
+
+def test_what_no_record_speaks_of_is_counted_and_says_what_to_add():
+    files = {"1_사과.png": png(1), "2_칼.png": png(2), "arasaac/blue.png": png(3), "20240131_120000.png": png(4)}
+    cards, said = read(files | {"arasaac.json": js([record(1, "사과", sex="false")])}, unjudged=True)
+    assert {card.keyword: (card.source, card.attribution[:7]) for card in cards.values()} == {
+        "사과": ("arasaac", "The pic"), "칼": ("arasaac", "The pic"), "blue": ("arasaac", "The pic"),
+        "120000": ("own", "author "),
+    }  # fmt: skip
+    told = {one.partition(":")[0]: one for one in said}
+    assert "3 pictures have no record" in told["cards without a record"]
+    assert "api/pictograms/all/ko" in told["cards without a record"] and "2_칼.png" in told["cards without a record"]
+    assert "1 pictures are of nobody known" in told["unknown author"]
+
+
+def test_pictures_that_nothing_reads_and_pictures_under_two_names_are_said():
+    jpeg = encoded(photo(1, (16, 16)), "JPEG")
+    files = {"1_물.jpg": jpeg, "IMG_1.jpg": jpeg, "a.webp": b"", "b.GIF": b"", "x/two.gif": b"", "2_공.png": jpeg}
+    cards, said = read(files | {"x/a.obf": board([{"id": 1, "path": "two.gif"}])})
+    assert {card.image.path for card in cards.values()} == {"1_물.jpg", "2_공.jpg"}
+    told = {one.partition(":")[0]: one for one in said}
+    assert "3 files are of no form that is read (1 .gif, 1 .jpg, 1 .webp): IMG_1.jpg" in told["files not read"]
+    assert "1 cards have another card's picture under another name: 2_공 (as 1_물)" in told["same picture"]
+
+
+def test_a_long_label_gives_an_id_that_a_file_can_have():
+    cards, _ = read({"a.obf": board([{"id": n, "path": f"{n}.png"} for n in range(2)],
+        [{"id": n, "label": "말" * 210 + str(n), "image_id": n} for n in range(2)]), "0.png": png(0), "1.png": png(1)})  # fmt: skip
+    assert len(cards) == 2 and all(len(f"{id}.jpg".encode()) <= 255 for id in cards)
 
 
 def test_a_category_is_left_out_with_those_under_it_and_no_others():
@@ -105,8 +138,8 @@ def test_names_of_arasaac_in_all_their_forms():
     assert {id: card.keyword for id, card in cards.items()} == {
         "9_i am": "i am", "12_물": "물", "15_빵": "빵", "2462_사과": "사과", "to watch tv": "to watch tv",
     }  # fmt: skip
-    assert [one.partition(":")[0] for one in said] == ["card without a number"]
-    assert {card.source for card in cards.values()} == {"arasaac"}
+    assert [one.partition(":")[0] for one in said] == ["card without a number", "unknown author"]
+    assert {id for id, card in cards.items() if card.source != "arasaac"} == {"to watch tv"}
     assert "Sergio Palao" in cards["12_물"].attribution and "BY-NC-SA" in cards["12_물"].attribution
 
 
@@ -159,7 +192,7 @@ def test_openmoji_official_and_by_lines():
         "1F34E_red apple": "color/svg/1F34E.svg", "1F402_소": "o/svg/1F402.svg",
     }  # fmt: skip
     assert cards["1F34E_red apple"].tags == ["apple", "red"]
-    assert [one for one in said if "black" not in one] == []
+    assert [one.partition(":")[0] for one in said if "black" not in one] == ["same picture"]
 
 
 def test_boards_give_their_pictures_whatever_way_they_name_them():

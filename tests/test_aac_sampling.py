@@ -96,6 +96,14 @@ def test_nine_tenths_of_4800_items_are_preferred_within_binomial_bounds():
         assert sum(count) == 1600 and max(count) - min(count) < 6 * math.sqrt(1600 / len(count))
 
 
+def test_sizes_that_had_to_be_others_are_said_of_their_personas():
+    few = [one for n in (1, 2) for one in laid(wishing(n, "simple", [0], 6), clusters_of(3 if n == 1 else 99))]
+    drawn = [(one.persona_id, one.preferred, len(one.card_ids), one.size_drawn) for one in few]
+    others = sum(persona == "p1" and size != wanted for persona, _, size, wanted in drawn)
+    told = [one.message for one in COMBINATIONS.said_of_shares(drawn, 0.5) if "another number" in one.message]
+    assert others and told[0].endswith(f"too few cards are in their clusters: p1: {others} of 6")
+
+
 def test_cards_are_used_equally_often():
     made = laid(wishing(1, "moderate", [0, 1, 2, 3], 400), LARGE, share=1.0)
     used = Counter(id for one in made for id in one.card_ids)

@@ -140,7 +140,11 @@ def test_a_row_without_the_answer_that_is_asked_about_waits(game, monkeypatch):
         assert mmdata.check(folder).answers["then"] == {"missing": 6}
         mmdata.release(folder)
         done = mmdata.annotate(folder, "then", base_url=url)
+        (folder / "prompts/then.yaml").write_text(THEN.replace("[seen]", "[seen, owner]\nneeds: [[seen, owner]]"))
+        either = mmdata.annotate(folder, "then", base_url=url, estimate=True)
+        (folder / "prompts/then.yaml").write_text(THEN)
     assert done.states == {"ok": 4, "waiting": 2}
+    assert either.states == {"ok": 4, "waiting": 2} and either.estimate.calls == 1, "these wait to be asked"
     assert [note.column for note in mmdata.release(folder).manifest.annotations] == ["seen", "then"]
     owners(game[1], 가="a", 나="b", 다="", 라="a")
     assert mmdata.build(*game).manifest.annotations == []

@@ -8,12 +8,14 @@ from mmdata import CorpusBuilder, Finding, Item, Listing, Reject
 from mmdata.schemas import AacItem, Picture
 from mmdata.steps import Step
 
-from . import unread
+from . import arasaac, drawn, unread
 from .cards import cards
 from .clusters import clusters
 from .combinations import combinations, said_of_shares
+from .completed import FILES as COMPLETED
 from .completed import entries, read
 from .options import Options, checked
+from .personas import FILES as PERSONAS
 from .personas import homes_of, personas
 from .preferences import preferences, said_of
 from .splits import by_hash, by_rank, key_of
@@ -23,6 +25,8 @@ from .vectors import vectors
 Row = dict[str, Any]
 
 PICTURES = "cards"
+KEYS_SHOWN = 10
+TABLES = (*PERSONAS, *COMPLETED, *arasaac.RECORDS, *drawn.MULBERRY, *drawn.OPENMOJI)
 
 
 class Aac(CorpusBuilder):
@@ -59,7 +63,7 @@ class Aac(CorpusBuilder):
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """A row a combination."""
-        yield from unread.tables(listing)
+        yield from unread.tables(listing, TABLES)
         yield from self._completed(listing) if self.config.completed else self._made()
 
     def _made(self) -> Iterator[Item | Finding]:
@@ -106,9 +110,12 @@ class Aac(CorpusBuilder):
         if faults:
             text = f"{len(faults)} outputs are not three texts; they are left out, to be written again: {faults[0]}"
             yield Finding.warning("output", text, faults, len(faults))
-        for key, places in sorted(dropped.items()):
-            text = f"{key}: on {len(places)} items, and no column is for it: it is left out: {places[0]}"
-            yield Finding.warning("dropped", text, places, len(places))
+        if dropped:
+            keys = ", ".join(f"{key:.40} ({len(places)})" for key, places in sorted(dropped.items())[:KEYS_SHOWN])
+            more = f" and {len(dropped) - KEYS_SHOWN} more" if len(dropped) > KEYS_SHOWN else ""
+            places = [f"{found[0]}: {key:.40}" for key, found in sorted(dropped.items())]
+            text = f"no column is for these keys of items, which are left out: {keys}{more}, such as {places[0]}"
+            yield Finding.warning("dropped keys", text, places, sum(map(len, dropped.values())))
         yield from self._items(lambda: values)
 
     def _items(self, rows: Callable[[], Iterable[Row]]) -> Iterator[Item | Finding]:
@@ -156,8 +163,8 @@ class Aac(CorpusBuilder):
             yield Item(row["id"], split, data=row, at=at)
         if excluded:
             text = (
-                f"{len(excluded)} rows have a card that the filters leave out; they stay, for cards are not filtered here: "
-                f"{excluded[0]}. Remove such items from their file"
+                f"{len(excluded)} rows have a card that filter_cards would leave out, and stay, for it is off: {excluded[0]}. "
+                "If nobody is to be shown it, remove such items from their file, or leave filter_cards on"
             )
             yield Finding.warning("excluded cards", text, excluded, len(excluded))
 

@@ -65,9 +65,9 @@ def cards(
         yield Finding.warning("cards left out", text, places, len(places))
     if unjudged:
         text = (
-            f"{len(unjudged)} pictures have no record, so nothing says whether they are of what is left out "
-            f"({', '.join(exclude_flags)}, excluded categories): {unjudged[0]}. Add the answer of "
-            f"https://api.arasaac.org/api/pictograms/all/{language} to the source, as arasaac_{language}.json"
+            f"{len(unjudged)} pictures have no record, and may be of a flag or category that is to be left out: "
+            f"{unjudged[0]}. Add the answer of https://api.arasaac.org/api/pictograms/all/{language} to the source, as "
+            f"arasaac_{language}.json"
         )
         yield Finding.warning("cards without a record", text, unjudged, len(unjudged))
     if same := [f"{id} (as {first})" for first, *others in names.values() for id in others]:

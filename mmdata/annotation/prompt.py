@@ -63,6 +63,8 @@ class Prompt(BaseModel):
     """The model is sent a JPEG copy of at most so many pixels a side; the picture itself, without it."""
     fields: list[str] = []
     """The row's fields that `system` and `user` may use."""
+    needs: list[list[str]] | None = None
+    """Of each group of these fields a row must have one, else it waits; by default, each answer to another prompt."""
     system: str = ""
     user: str
     """Jinja templates. A label is its class name."""
@@ -101,8 +103,10 @@ class Prompt(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_absent(self, whole: Any) -> dict[str, Any]:
-        """Without `over` where there is none: prompts from before there was such a thing keep their hash."""
-        return {name: value for name, value in whole(self).items() if name != "over" or value is not None}
+        """Without `over` and `needs` where there are none: prompts from before there were such things keep their hash."""
+        return {
+            name: value for name, value in whole(self).items() if value is not None or name not in {"over", "needs"}
+        }
 
     @cached_property
     def sha256(self) -> str:
@@ -232,6 +236,8 @@ def parse_prompt(path: Path) -> Prompt:
             raise CorpusError(f"{path}: {name}, line {error.lineno}: {error.message}") from None
         if unseen := used - set(prompt.fields):
             raise CorpusError(f"{path}: {name} uses {', '.join(sorted(unseen))}; add it to `fields:` of the prompt")
+    if unseen := {name for group in prompt.needs or () for name in group} - set(prompt.fields):
+        raise CorpusError(f"{path}: needs: {', '.join(sorted(unseen))}; add it to `fields:` of the prompt")
     known = [n for n in mmdata.schemas.__all__ if n not in {"Id", "Image", "Label", "Group"}]
     if prompt.response and not hasattr(mmdata.schemas, prompt.response):
         raise CorpusError(f"{path}: response: mmdata.schemas has no {prompt.response!r}. There are: {', '.join(known)}")

@@ -77,7 +77,8 @@ def compare(
     numbered = enumerate(release.rows(prompt.fields))
     wanted = ((number, row) for number, row in numbered if chosen is None or row.id in chosen)
     anything_sent, asked_before = store.anything_sent(), prompt.id in store.prompts()
-    answers = {note.column for note in release.manifest.annotations} & set(prompt.fields)
+    answers = [note.column for note in release.manifest.annotations if note.column in prompt.fields]
+    needs = prompt.needs if prompt.needs is not None else [[name] for name in answers]
     while some := list(itertools.islice(wanted, AT_ONCE)):
         keys = [key_of(prompt, row)[0] for _, row in some]
         held = {key: (status, kind) for key, _, status, kind, *_ in store.newest_of(keys)}
@@ -86,7 +87,7 @@ def compare(
         ask: list[tuple[bytes, int]] = []
         for key, (number, row) in zip(keys, some, strict=True):
             found.rows += 1
-            if any(row.values[name] is None for name in answers):
+            if any(all(row.values[name] is None for name in group) for group in needs):
                 found.states["waiting"] += 1
                 continue
             known = held.get(key)
