@@ -49,6 +49,7 @@ class OutfitAdvice(Record):
     """When the catalogue was made."""
     goods_url: str | None = None
     thumbnail_url: str | None = None
+    """Without user, password and signature."""
     s3_path: str | None = None
     """Where the original kept the picture."""
 

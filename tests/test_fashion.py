@@ -14,7 +14,7 @@ from mmdata.errors import MmdataError
 from mmdata.labels import read_label_maps
 
 CORPUS = Corpus(FOLDER)
-ADVICE, WORDING, WORDS, VIEWS = (CORPUS.module(name) for name in ("advice", "wording", "words", "views"))
+ADVICE, SPLITS, WORDING, WORDS, VIEWS = map(CORPUS.module, ("advice", "splits", "templates", "spellings", "views"))
 TEMPLATES = WORDING.read_templates(FOLDER / "instructions.yaml")
 NAMES = st.text("가나다라마바사/ -AB1", min_size=1, max_size=6).map(str.strip).filter(WORDS.said)
 ENTRIES = st.fixed_dictionaries({category: st.lists(NAMES, max_size=8, unique=True) for category in CATEGORIES})
@@ -71,7 +71,7 @@ def test_one_name_more_takes_at_most_one_place(names, another, most, key):
 
 
 def test_four_fifths_of_the_items_are_for_training():
-    splits = [ADVICE.split_of(str(n)) for n in range(4000)]
+    splits = [SPLITS.split_of(str(n)) for n in range(4000)]
     assert [round(splits.count(name) / 400) for name in ("train", "validation", "test")] == [8, 1, 1]
 
 
@@ -119,14 +119,14 @@ def test_a_colour_that_is_in_the_name_is_said_once():
     ("text", "words"),
     [
         ("templates: []", "below it a list of texts"),
-        ("templates: ['{color} {item}']", "one of them without {color}"),
-        ("questions: ['{item}']", "it must be `templates:`"),
+        ("templates: ['{color} {item}']", "must be without {color}"),
+        ("questions: ['{item}']", "questions: Extra inputs are not permitted"),
         ("templates: ['{item} {answer}']", "uses answer; there are category, color, item"),
         ("templates: ['{item} {recommend}']", "uses recommend"),
         ("templates: ['{season}에?']", "says nothing of the item"),
         ("templates: ['{item']", "expected '}'"),
         ("templates: ['{item!r}']", "with nothing behind the name"),
-        ("templates: [3]", "it is no text"),
+        ("templates: [3]", "templates.0: Input should be a valid string (got 3)"),
         ("[", "line 1"),
     ],
 )
@@ -189,20 +189,6 @@ def test_no_prompt_that_makes_a_question_sees_an_answer(builder):
     rendered = "\n".join(customer.render(row))
     for name in (name for names in row["recommend"].values() for name in names):
         assert name not in rendered
-
-
-def test_a_models_words_take_the_place_of_the_templates(builder):
-    row = _stored(made(builder, source(item()))["1/봄"])
-    asked, told = {"instruction": "뭐랑 입죠?"}, {"answer": "이렇게 입으세요."}
-    plain, by_model = VIEWS.sft(row, FEATURES), VIEWS.sft(row | {"customer": asked, "stylist": told}, FEATURES)
-    assert row["instruction"] in plain["prompt"][0]["content"]
-    assert by_model["prompt"][0]["content"].startswith(
-        "뭐랑 입죠?\n\n계절: 봄\n카테고리: 상의\n종류: 후드 티셔츠\n색상: 블랙"
-    )
-    target = json.loads(by_model["completion"][0]["content"])
-    assert target == {"answer": "이렇게 입으세요.", "recommend": row["recommend"]}
-    # A row that the model did not answer.
-    assert VIEWS.sft(row | {"customer": None, "stylist": None}, FEATURES) == plain
 
 
 @pytest.mark.parametrize("seasons_per_item", [None, 1, 2])

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from hashlib import sha256
 
 import pytest
 from fashion_files import (
@@ -158,7 +159,9 @@ def test_a_picture_is_joined_by_what_the_line_says_in_any_order(builder, ways, o
             "id": f"사진/{n}.jpg", "upper": f"{n}.PNG", "path": f"옷/{n}/대표.webp", "bucket": f"옷/{n}/앞.jpg",
             "name": f"어딘가/표지_{n}.jpg", "url": f"받은 것/pictures/ab/{n:032x}.jpg",
         }[way]  # fmt: skip
-        s3_path = {"path": path, "bucket": f"https://s3.kr/통/{path}?sig=1", "name": f"옛날/표지_{n}.jpg"}.get(way, "")
+        s3_path = {"path": path, "bucket": f"https://s3.kr/통/{path}?sig=1", "name": f"옛날/어딘가/표지_{n}.jpg"}.get(
+            way, ""
+        )
         lines.append(item(f"{n}", s3_path=s3_path, thumbnail_url=url if way == "url" else ""))
         files[path] = f"{n}".encode()
         ledger += [[url, path.removeprefix("받은 것/"), 1, ""]] if way == "url" else []
@@ -181,10 +184,39 @@ def test_a_picture_that_may_be_two_is_none(builder):
     assert made(builder, files)["5/봄"]["image"].bytes == b"b"
 
 
+def test_a_picture_of_another_folder_is_another_items(builder):
+    files = source(pictures=False) | {"옷/2/대표.jpg": b"2"}
+    files["의류.csv"] = table(item("", s3_path="옷/1/대표.jpg"))
+    (why,) = refused(builder, files).values()
+    assert why.kind == "no picture" and "s3_path 옷/1/대표.jpg" in why.reason
+    files["의류.csv"] = table(item("", s3_path="s3://통/더/2/대표.jpg"))
+    assert [row["image"].bytes for row in made(builder, files).values()] == [b"2"]
+
+
+def test_a_signed_address_is_known_without_its_signature_and_a_broken_line_of_the_ledger_is_said(builder):
+    stripped, ledger = "https://x.kr/1.jpg?w=9", b"url,file,bytes,sha256\n%s\nhttps://x.kr/1.jpg?w=9,p/q.jpg,1,\n"
+    files = source(pictures=False) | {"p/q.jpg": b"y", "fetched.csv": ledger % (b"a," + b"b" * 200_000)}
+    rows = []
+    for signature in ("A", "B"):
+        url = f"https://me:word@x.kr/1.jpg?w=9&X-Amz-Signature={signature}"
+        files["의류.csv"] = table(item("", thumbnail_url=url))
+        rows.append(made(builder, files))
+    (row,) = rows[0].values()
+    assert rows[0] == rows[1] and row["image"].bytes == b"y" and row["thumbnail_url"] == stripped
+    whole = "https://x.kr/2.jpg?sig=b"
+    files["의류.csv"] = table(item(1, thumbnail_url=whole), item(2, thumbnail_url=whole + "c"))
+    names = [f"https://x.kr/2.jpg#{sha256(url.encode()).hexdigest()[:32]}".encode() for url in (whole, whole + "c")]
+    lines = b"%s,p/a.jpg,1,\n%s,p/b.jpg,1,\n" % tuple(names)
+    both = made(builder, files | {"fetched.csv": b"url,file,bytes,sha256\n" + lines, "p/a.jpg": b"a", "p/b.jpg": b"b"})
+    assert [row["image"].bytes for row in both.values()] == [b"a", b"b"]
+    (text,) = [f.message for f in read(builder, files)[1] if f.check == "broken line"]
+    assert "lines of fetched.csv cannot be read" in text and "fetched.csv:2" in text
+
+
 def test_an_id_is_never_a_number_with_a_fraction_and_a_line_may_have_only_an_address(builder):
     files = source(pictures=False) | {"15970.jpg": b"x", "pictures/q.jpg": b"y"}
     files["의류.csv"] = table(item("15970.0"), item("", thumbnail_url="https://x/1"), item("", s3_path="z/t.jpg"))
-    files |= {"fetched.csv": b"url,file,bytes,sha256\nhttps://x/1,pictures/q.jpg,1,\n", "t.jpg": b"t"}
+    files |= {"fetched.csv": b"url,file,bytes,sha256\nhttps://x/1,pictures/q.jpg,1,\n", "z/t.jpg": b"t"}
     rows = made(builder, files)
     assert [row["image"].bytes for row in rows.values()] == [b"x", b"y", b"t"]
     assert {"15970/봄", "t/봄"} < rows.keys()

@@ -12,19 +12,20 @@ from typing import Any
 import datasets
 
 from mmdata import CorpusBuilder, Finding, Item, Listing, MmdataError, Reject, SourceFile
+from mmdata.fetching.wanted import FETCHED
 from mmdata.schemas import OutfitAdvice, Picture
 
-from .advice import any_recommended, recommended, some_seasons, split_of
+from .advice import any_recommended, recommended, some_seasons
 from .catalogue import VALUES, Line
-from .joined import Joined, CatalogueItem
-from .pictures import IMAGES, Pictures, source_file
+from .facts import CATEGORIES
 from .filters import Filter, listed, merged, parse
-from .templates import answer, instruction, read_templates
+from .joined import CatalogueItem, Joined
+from .pictures import IMAGES, Pictures, source_file
 from .spellings import spellings_of, unified
+from .splits import split_of
+from .templates import answer, instruction, read_templates
 
-TABLES, FILTERS = (".csv", ".csv.gz"), ("filter", "필터")
-LEDGER = "fetched.csv"
-"""In which `mmdata fetch` says which file each URL became, beside the files."""
+TABLES, FILTERS = (".csv", ".csv.gz", ".tsv", ".tsv.gz"), ("filter", "필터")
 CACHE_KIB = 64 << 10
 ITEM = ("item_id", "category", "sub_category", "sub_category_original", "seasons", *VALUES)
 """Columns that all rows of an item have in common."""
@@ -49,7 +50,7 @@ class Fashion(CorpusBuilder):
 
     schema = OutfitAdvice
     layout = (
-        "*.csv with the columns of a catalogue (sub_category, season, image_id, …, of clothes main_category too) or of "
+        "*.csv or *.tsv with the columns of a catalogue (sub_category, season, image_id, …, of clothes main_category too) or of "
         "styles.csv, a filter *filter*.json or *필터*.json, and in any folders the pictures"
     )
     BUILDER_CONFIG_CLASS = Options
@@ -68,32 +69,33 @@ class Fashion(CorpusBuilder):
         tables: list[SourceFile] = []
         filters: list[SourceFile] = []
         ledgers: list[SourceFile] = []
-
-        def sorted_out() -> Iterator[SourceFile]:
-            """The pictures; a source may have a million files, so it is gone through once."""
+        with closing(sqlite3.connect("")) as scratch:  # On disk, once it grows.
+            scratch.executescript(f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB}")
+            pictures = Pictures(scratch)
             for file in listing.files():
                 name = file.name.lower()
                 if name.endswith(IMAGES):
-                    yield file
-                elif name == LEDGER:
+                    pictures.add(file)
+                elif name == FETCHED:
                     ledgers.append(file)
                 elif name.endswith(TABLES):
                     tables.append(file)
                 elif name.endswith(".json") and any(word in name for word in FILTERS):
                     filters.append(file)
-
-        with closing(sqlite3.connect("")) as scratch:  # On disk, once it grows.
-            scratch.executescript(f"PRAGMA journal_mode = OFF; PRAGMA cache_size = -{CACHE_KIB}")
-            pictures = Pictures(scratch, sorted_out())
+            pictures.index()
             if not tables:
                 return
             _ = self.templates  # A mistake there is better said at once.
+            categories = self.corpus.labels["category"]
+            if {*categories.names} != {*CATEGORIES}:
+                raise MmdataError(
+                    f"{categories.place}: category must have just {', '.join(CATEGORIES)}: answers have these"
+                )
             filter, findings = self._filter(listing, filters)
             self.share("filter", [json.dumps(filter.entries, ensure_ascii=False)])
             for file in ledgers:
-                with listing.open(file) as opened:
-                    pictures.fetched(opened.read(), file.folder)
-            joined = Joined(scratch, pictures, self.corpus.labels["category"], filter, self._wanted)
+                findings += pictures.fetched(file.path, partial(listing.open, file))
+            joined = Joined(scratch, pictures, categories, filter, self._wanted)
             for file in tables:
                 findings += joined.read(file.path, partial(listing.open, file))
             for said in joined.items():

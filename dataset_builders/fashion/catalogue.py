@@ -17,6 +17,11 @@ ALL_YEAR = {"사계절", "4계절", "all", "all season", "all seasons"}
 """Words for every season."""
 ITEM = {"image_id", "s3_path", "thumbnail_url"}
 """Each says which picture is the item's, and so which item it is; the first of them that a line has is its id."""
+OF_SHOP, OF_ARTICLES = {"sub_category", "season"}, {"id", "masterCategory", "articleType", "season"}
+WANTED = (
+    f"a catalogue has {', '.join(sorted(OF_SHOP))} and one of {', '.join(sorted(ITEM))}, styles.csv has "
+    f"{', '.join(sorted(OF_ARTICLES))}, in a first line that names them, separated by commas, semicolons or tabs"
+)
 SOLD = {"true": True, "1": True, "y": True, "yes": True, "t": True, "품절": True} | {
     "false": False, "0": False, "n": False, "no": False, "f": False, "판매중": False,
 }  # fmt: skip
@@ -28,6 +33,8 @@ VALUES = (
 OF_STYLES = {"color": "baseColour", "style": "usage", "gender": "gender", "goods_name": "productDisplayName"}
 _PRICE = re.compile(r"(?:krw|₩|￦)?(\d+|\d{1,3}(?:,\d{3})+)(?:\.0+)?(?:원|krw)?", re.I)
 _BUCKET = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/]*/+")
+_PLAIN = re.compile(r"https?://[^\s?#@]+")
+"""An address in which nothing can be secret."""
 _FLOAT = re.compile(r"(\d+)\.0+")
 """An id that a program took for a number with a fraction."""
 
@@ -45,6 +52,8 @@ class Line(NamedTuple):
     seasons: tuple[str, ...]
     values: tuple[Any, ...]
     """Of VALUES."""
+    signed: str | None = None
+    """The other name that `mmdata fetch` has for thumbnail_url, if addresses differ in their signatures alone."""
 
     @property
     def sold_out(self) -> bool | None:
@@ -64,13 +73,20 @@ def reader_of(header: Sequence[str], every: tuple[str, ...]) -> Reader | str:
     if len(at) < len(header):
         twice = next(name for name in at if [tidy(other) for other in header].count(name) > 1)
         return f"it has the column {twice!r} twice"
-    if at.keys() >= {"id", "masterCategory", "articleType", "season"}:
+    if at.keys() >= OF_ARTICLES:
         return _styles(at, every)
-    if not (at.keys() >= {"sub_category", "season"} and at.keys() & ITEM):
-        return f"its columns are {', '.join(at)[:200]}"
+    if not (at.keys() >= OF_SHOP and at.keys() & ITEM):
+        return f"its columns are {', '.join(at)[:200]}; {WANTED}"
     if "main_category" not in at and at.keys() & {"style", "fit"}:
         return "it has style or fit, as clothes have, but no main_category"
     return _shop(at, every)
+
+
+def is_like_one(header: Sequence[str]) -> bool:
+    """Whether a CSV that is no catalogue was surely meant as one: it has two of the columns, in whatever case."""
+    names = {*re.findall(r"\w+", " ".join(header).lower())}  # Whatever they are separated by.
+    columns = OF_SHOP | OF_ARTICLES | ITEM | {*VALUES, *OF_STYLES.values(), "main_category", "is_soldout"}
+    return len(names & {name.lower() for name in columns}) > 1
 
 
 def path_of(text: str) -> str:
@@ -81,10 +97,12 @@ def path_of(text: str) -> str:
 
 def address_of(text: str) -> str:
     """A URL as `mmdata fetch` notes it: without user, password and signature, which are in no row."""
+    if _PLAIN.fullmatch(made := text.strip()):
+        return made
     try:
         return key_of_url(text)
     except ValueError:
-        return text.strip()
+        return made
 
 
 def _shop(at: dict[str, int], every: tuple[str, ...]) -> Reader:
@@ -101,11 +119,12 @@ def _shop(at: dict[str, int], every: tuple[str, ...]) -> Reader:
         def alone(column: int | None) -> str | None:
             return None if column is None else said(fields[column])
 
-        image_id, path, url = alone(image), alone(s3), alone(thumbnail)
+        image_id, path, url, signed = alone(image), alone(s3), alone(thumbnail), None
         if image_id and (number := _FLOAT.fullmatch(image_id)):
             image_id = number[1]
         if url and thumbnail is not None:
-            url = address_of(fields[thumbnail])
+            whole, url = fields[thumbnail].strip(), address_of(fields[thumbnail])
+            signed = f"{url}#{_digest(whole)}" if whole != url else None
         if path and "://" in path:
             path = address_of(path)
         values = (
@@ -128,6 +147,7 @@ def _shop(at: dict[str, int], every: tuple[str, ...]) -> Reader:
             _needed(of(at["sub_category"]), "sub_category"),
             _seasons(_needed(of(at["season"]), "season"), every),
             values,
+            signed,
         )
 
     return read
@@ -159,6 +179,10 @@ def _url_id(url: str | None) -> str:
     if url is None:
         why = f"the line says nothing of its picture. Fill in one of {', '.join(sorted(ITEM))}, or remove it"
         raise Reject("no id", field="image_id", value="", reason=why)
+    return _digest(url)
+
+
+def _digest(url: str) -> str:
     return sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

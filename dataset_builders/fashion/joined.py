@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from mmdata import Finding, Reject
 from mmdata.labels import LabelMap
 
-from .catalogue import Line, Reader, reader_of
-from .pictures import File, Pictures
+from .catalogue import WANTED, Line, Reader, is_like_one, reader_of
 from .filters import Filter, listed, mismatches
-from .tables import Fault, records
+from .pictures import File, Pictures
 from .spellings import unified
+from .tables import Fault, Opens, records
 
 
 class CatalogueItem(NamedTuple):
@@ -58,7 +58,7 @@ class Joined:
         self._lost: Counter[str] = Counter()
         scratch.execute("CREATE TABLE lines (id TEXT, place TEXT, picture TEXT, said BLOB)")
 
-    def read(self, path: str, opens: Callable[[], BinaryIO]) -> Iterator[Finding]:
+    def read(self, path: str, opens: Opens) -> Iterator[Finding]:
         """Take in a CSV; one that is no catalogue is said.
 
         Args:
@@ -66,9 +66,14 @@ class Joined:
         """
         lines = records(opens)
         _, header = next(lines, (0, Fault("", "it is empty")))
-        reads = f"its first line is no header: {header.reason}" if isinstance(header, Fault) else reader_of(header)
+        if isinstance(header, Fault):
+            text = f"{path} is left out: its first line is no header: {header.reason}; {WANTED}"
+            yield Finding.error("no catalogue", text, [path])
+            return
+        reads = reader_of(header, tuple(self._filter.entries))
         if isinstance(reads, str):
-            yield Finding.warning("no catalogue", f"{path} is left out: {reads}", [path])
+            said = Finding.error if is_like_one(header) else Finding.warning
+            yield said("no catalogue", f"{path} is left out: {reads}", [path])
             return
         rows = (self._row(f"{path}:{number}", fields, reads) for number, fields in lines)
         self._db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows)
@@ -87,7 +92,7 @@ class Joined:
         for id, group in groupby(rows, key=lambda row: row[0]):
             said, *more = (_loaded(held) for _, held in group)
             if more:
-                if any(other.line != said.line for other in more):
+                if any(_unsigned(other) != _unsigned(said) for other in more):
                     yield from _contradicting([said, *more])
                     continue
                 repeats += len(more)
@@ -154,6 +159,10 @@ class Joined:
 def _loaded(held: bytes) -> CatalogueItem:
     said = CatalogueItem(*marshal.loads(held))  # noqa: S302 - written by this very build
     return said._replace(line=Line(*said.line)) if said.line else said
+
+
+def _unsigned(said: CatalogueItem) -> Line | None:
+    return said.line and said.line._replace(signed=None)
 
 
 def _contradicting(lines: list[CatalogueItem]) -> Iterator[CatalogueItem]:

@@ -1,15 +1,14 @@
 """The picture of an item: by what its line says, never by the line's place."""
 
-import csv
-import io
 import os
 import posixpath
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterator
 
-from mmdata import Reject, SourceFile
+from mmdata import Finding, Reject, SourceFile
 
-from .catalogue import Line, path_of
+from .catalogue import Line, address_of, path_of
+from .tables import Fault, Opens, records
 
 IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".img")
 File = tuple[str, bytes, int, str]
@@ -23,20 +22,39 @@ class Pictures:
         scratch: a database for them.
     """
 
-    def __init__(self, scratch: sqlite3.Connection, files: Iterable[SourceFile]):
+    def __init__(self, scratch: sqlite3.Connection):
         self._db = scratch
         scratch.execute("CREATE TABLE pictures (path TEXT, stem TEXT, raw BLOB, size INTEGER, stamp TEXT)")
         scratch.execute("CREATE TABLE fetched (url TEXT PRIMARY KEY, path TEXT)")
-        rows = ((file.path, file.stem, os.fsencode(file.raw), file.size, file.stamp) for file in files)
-        scratch.executemany("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", rows)
-        scratch.execute("CREATE INDEX by_stem ON pictures (stem, path)")
-        scratch.execute("CREATE INDEX by_path ON pictures (path)")
 
-    def fetched(self, content: bytes, folder: str) -> None:
-        """Take in a fetched.csv of this folder."""
-        rows = csv.reader(io.StringIO(content.decode("utf-8", "replace"), newline=""))
-        found = ((row[0], posixpath.join(folder, row[1])) for row in rows if len(row) == 4)
-        self._db.executemany("INSERT OR REPLACE INTO fetched VALUES (?, ?)", found)
+    def add(self, file: SourceFile) -> None:
+        """Take in a picture."""
+        row = (file.path, file.stem, os.fsencode(file.raw), file.size, file.stamp)
+        self._db.execute("INSERT INTO pictures VALUES (?, ?, ?, ?, ?)", row)
+
+    def index(self) -> None:
+        """Once all are there, so that they are found."""
+        self._db.execute("CREATE INDEX by_stem ON pictures (stem, path)")
+        self._db.execute("CREATE INDEX by_path ON pictures (path)")
+
+    def fetched(self, path: str, opens: Opens) -> Iterator[Finding]:
+        """Take in a fetched.csv, whose files are named from its own folder; a broken line is said."""
+        folder, broken = posixpath.dirname(path), list[str]()
+
+        def found() -> Iterator[tuple[str, str]]:
+            for number, fields in records(opens):
+                if isinstance(fields, Fault) or len(fields) < 2:
+                    broken.append(f"{path}:{number}")
+                else:
+                    yield address_of(fields[0]), posixpath.normpath(posixpath.join(folder, fields[1]))
+
+        self._db.executemany("INSERT OR REPLACE INTO fetched VALUES (?, ?)", found())
+        if broken:
+            text = (
+                f"{len(broken):,} lines of {path} cannot be read, so their pictures are found by no address: "
+                f"{', '.join(broken[:3])}. Run `mmdata fetch` again, which writes it anew"
+            )
+            yield Finding.warning("broken line", text, broken, len(broken))
 
     def of(self, line: Line) -> File:
         """The one picture of an item: by s3_path, else by image_id, else by thumbnail_url.
@@ -48,13 +66,19 @@ class Pictures:
         if line.s3_path:
             path = path_of(line.s3_path)
             name = posixpath.basename(path)
+            folder = posixpath.basename(posixpath.dirname(path))
             found = [file for file in self._stemmed(_stem(name)) if posixpath.basename(file[0]) == name]
+            if folder:  # 대표.jpg of another folder is another item's.
+                found = [file for file in found if posixpath.basename(posixpath.dirname(file[0])) == folder]
             if len(found) > 1:
                 found = [file for file in found if _ends(path, file[0])] or found
         if not found and line.image_id:
             found = self._stemmed(_stem(posixpath.basename(path_of(line.image_id))))
         if not found and line.thumbnail_url:
-            found = self._found("JOIN fetched USING (path) WHERE url = ?", line.thumbnail_url)
+            urls = (url for url in (line.signed, line.thumbnail_url) if url)
+            found = next(
+                filter(None, (self._found("JOIN fetched USING (path) WHERE url = ?", url) for url in urls)), []
+            )
         if len(found) == 1:
             return found[0]
         ways = {"s3_path": line.s3_path, "image_id": line.image_id, "thumbnail_url": line.thumbnail_url}

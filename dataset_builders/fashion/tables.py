@@ -1,4 +1,7 @@
-"""CSV as shops and Excel write it: UTF-8 with a mark or without, CP949; a broken line costs itself alone."""
+"""CSV as shops and Excel write it: UTF-8 with a mark or without, CP949, with commas, semicolons or tabs.
+
+A broken line costs itself alone.
+"""
 
 import csv
 from collections import deque
@@ -7,6 +10,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 ENCODINGS = ("utf-8", "cp949")
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+"""The one that is in the header most often is taken; Excel writes what the country has."""
 MARK = b"\xef\xbb\xbf"
 LONGEST_LINE, LONGEST_RECORD = 1 << 17, 1 << 14
 """Bytes of a line, letters of a record over several lines: a longer one is a quote that was never closed."""
@@ -39,6 +44,8 @@ def records(opens: Opens) -> Iterator[tuple[int, list[str] | Fault]]:
             number, text, _ = first
             if not text.strip():
                 continue
+            if not width:
+                lines.separator = max(SEPARATORS, key=text.count)
             taken = lines.record(first, width)
             if isinstance(taken, list) and not width:
                 width = len(taken)
@@ -60,6 +67,7 @@ class _Lines:
 
     def __init__(self, file: BinaryIO, encoding: str):
         self._encoding = encoding
+        self.separator = ","
         self._lines = enumerate(_split(file), 1)
         self._back: deque[_Line] = deque()
         self._taken: list[_Line] = []
@@ -79,13 +87,14 @@ class _Lines:
         """The record that begins with this line. If it is none, the lines behind it are looked at for themselves."""
         self._taken = [first]
         try:
-            fields, fault = next(csv.reader(self._more(), strict=True)), ""
+            fields, fault = next(csv.reader(self._more(), delimiter=self.separator, strict=True)), ""
         except csv.Error as error:
             fields, fault = [], str(error)
         if not all(good for _, _, good in self._taken):
             fault = f"it is not {self._encoding.upper()}, as the rest of the file is"
         elif not fault and width and len(fields) != width:
-            fault = f"it has {len(fields)} values, the header names {width}; a comma in a value wants quotes around it"
+            mark = SEPARATORS[self.separator]
+            fault = f"it has {len(fields)} values, the header names {width}; a {mark} in a value wants quotes around it"
         if not fault:
             return fields
         self._back.extendleft(reversed(self._taken[1:]))

@@ -1,4 +1,4 @@
-"""What trainers and searchers want of a row. Plain functions: they may be copied.
+"""What trainers and searchers want of a row.
 
 A prompt is made of the picture, the question and what is known of the item. What is recommended is only ever the
 completion: no prompt hangs on it.
@@ -7,6 +7,8 @@ completion: no prompt hangs on it.
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from .mentions import gives_away, tells
 
 Row = dict[str, Any]
 
@@ -49,13 +51,17 @@ def search(row: Row, features: Row) -> Row:
 
 
 def asked(line: Row) -> str:
-    """The question: as a model worded it (`mmdata annotate --prompt customer`), else from a template."""
-    return str((line.get("customer") or line)["instruction"])
+    """The question: as a model worded it (`mmdata annotate --prompt customer`), unless that names what is recommended;
+    else from a template."""
+    worded = (line.get("customer") or {}).get("instruction")
+    return str(worded if worded and not gives_away(worded, line) else line["instruction"])
 
 
 def answered(line: Row) -> str:
-    """The answer: as a model worded it (`mmdata annotate --prompt stylist`), else by rule."""
-    return str((line.get("stylist") or line)["answer"])
+    """The answer: as a model worded it (`mmdata annotate --prompt stylist`), if that names just what is recommended; else
+    by rule."""
+    worded = (line.get("stylist") or {}).get("answer")
+    return str(worded if worded and tells(worded, line) else line["answer"])
 
 
 def _known(row: Row, features: Row) -> Row:
