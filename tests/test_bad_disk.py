@@ -92,7 +92,7 @@ def test_two_builds_at_once_the_second_says_who_writes(skin, source, tmp_path):
         (["new", "새"], "named in lower case letters"),
         (
             ["new", "birds", "--like", "bird"],
-            "no corpus 'bird' ships with mmdata. There are: character_style, skin, visdial",
+            "no corpus 'bird' ships with mmdata. There are: aac, character_style, fashion, skin, visdial",
         ),
         (["new", "skin", "--under", "{under}"], "already exists"),
         (["prune", "nowhere"], "not a corpus folder"),

@@ -103,6 +103,11 @@ def test_importing_it_is_light(module):
     assert HEAVY & set(loaded) == set()
 
 
+def test_annotate_starts_without_what_it_does_not_need():
+    loaded = run("import mmdata.verbs.annotate, sys; print(*sys.modules)").split()
+    assert {"datasets", "sklearn", "torch"} & set(loaded) == set(), "a second of waiting before the first question"
+
+
 def test_schemas_import_pydantic_and_the_standard_library():
     for path in python_files("schemas"):
         assert tops(path) - set(sys.stdlib_module_names) <= {"pydantic"}, path

@@ -9,8 +9,21 @@
 A builder lists its steps in order, `steps = (cards, vectors)`, and reads the last tables in `items()`.
 """
 
-from .answers import Answers
-from .declared import Step, step
-from .table import Table
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .answers import Answers
+    from .declared import Step, step
+    from .table import Table
+
+# `annotate` asks only for `.current`, and should not wait for the rest.
+_HOME = {"Answers": "answers", "Step": "declared", "Table": "table", "step": "declared"}
 
 __all__ = ["Answers", "Step", "Table", "step"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mmdata.steps' has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
