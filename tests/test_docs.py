@@ -53,16 +53,24 @@ def run_mmdata(arguments: list[str], folder: Path) -> None:
     assert done.returncode == (1 if faulty else 0), f"mmdata {shlex.join(arguments)}\n{done.stdout}{done.stderr}"
 
 
+def empty(folder: Path) -> None:
+    """But for multiprocessing's own, which it removes when this process ends."""
+    for one in folder.iterdir():
+        if not one.name.startswith("pymp-"):
+            shutil.rmtree(one, ignore_errors=True)
+
+
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
+def checkout(tmp_path, monkeypatch, request):
     """A fresh clone's corpora in a folder of their own, with a source beside them, and it is where we are."""
     clone = tmp_path / "clone"
     local = shutil.ignore_patterns("data", "source", ".*", "__pycache__")
     shutil.copytree(ROOT / "dataset_builders", clone / "dataset_builders", ignore=local)
     shutil.copytree(ROOT / "dataset_builders/skin/tiny", clone / "extracted_data")
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    scratch = tempfile.mkdtemp(prefix="d")  # Short: a socket's path may have 108 letters.
+    request.addfinalizer(lambda: empty(Path(scratch)))
+    monkeypatch.setattr(tempfile, "tempdir", scratch)
+    monkeypatch.setenv("TMPDIR", scratch)
     monkeypatch.chdir(clone)
     with replaying(ROOT / "dataset_builders/skin/tiny_answers.jsonl") as url, serving() as hub:
         for name, value in (hub_env(hub, tmp_path / "hf") | {"OPENAI_BASE_URL": url}).items():
