@@ -52,6 +52,7 @@ def run(
     Raises:
         BuildError: workers keep being killed. Errors of `function` are raised as they are.
     """
+    warm_up()  # A server that starts without its imports makes each worker do them anew.
     left = iter(tasks)
     waiting = list(itertools.islice(left, 1))
     losses: dict[Task, int] = {}

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,7 @@ class Steps:
         options = self._options(one)
         rest = sha256("\0".join([*given.used, *(f"{k}={v!r}" for k, v in options.items())]).encode())
         over = self._over(one, done)
-        key = sha256(f"{rest.hexdigest()} {over.sha256 if over else ''} {self._engine()}".encode()).hexdigest()
+        key = sha256(f"{rest.hexdigest()} {over.sha256 if over else ''} {self._engine}".encode()).hexdigest()
         kept = self.folder / f"{one.name}-{key[:16]}"
         again = sha256_of(kept) is None
         corpus = self.builder.corpus
@@ -175,6 +176,7 @@ class Steps:
         except Exception as error:
             raise self.builder.corpus.blame(error, f"running step {one.name}", one.module) from error
 
+    @cached_property
     def _engine(self) -> str:
         """Digest of what turns a step's rows into its table: this package, and the classes of labels.yaml."""
         package = Path(__file__).parent
