@@ -1,6 +1,7 @@
 """fashion: a model's words are taken where they give nothing away and say what is recommended; else the templates'."""
 
 import json
+import re
 from hashlib import sha256
 
 import pytest
@@ -80,8 +81,11 @@ def test_no_prompt_holds_what_is_recommended(text, names):
     (shown,) = VIEWS.sft(row, FEATURES)["prompt"]
     for prompt in (shown["content"], VIEWS.asked(row)):
         for name in names:
-            assert name.casefold() not in prompt.casefold() or (name == "MA-2" and "MA-22" in prompt)
-            if len(name) > 4 and name != "MA-2":
+            if name == "MA-2":  # A Latin name is a whole word: MA-22 and 2MA-2 are others.
+                assert not re.search(r"(?<![a-z0-9])ma-2(?![a-z0-9])", prompt.casefold())
+                continue
+            assert name.casefold() not in prompt.casefold()
+            if len(name) > 4:
                 assert SPELLINGS.key(name) not in SPELLINGS.key(prompt)
 
 
