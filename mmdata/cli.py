@@ -458,6 +458,10 @@ def export(
     format: Annotated[
         str | None, typer.Option(help="One of the corpus's; may be left out where there is one.", show_default=False)
     ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(help="Instead of a format: one of the corpus's views, as a dataset for load_dataset and trl."),
+    ] = None,
     version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
     into: Annotated[
         Path | None, typer.Option(help="A new folder; by default CORPUS-VERSION-FORMAT here.", show_default=False)
@@ -465,10 +469,11 @@ def export(
     pictures: Annotated[bool, typer.Option("--pictures", help="Write the pictures too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a release as the files of another system, in one of the corpus's formats."""
+    """Write a release as the files of another system, or one of its views as a dataset of its own."""
+    _quiet_hub()
     from .verbs import export as verb
 
-    done = verb.export(folder, format, version=version, into=into, pictures=pictures)
+    done = verb.export(folder, format, view=view, version=version, into=into, pictures=pictures)
     _show(verb.as_json(done) if as_json else verb.as_screen(done))
 
 
@@ -574,7 +579,7 @@ def _quiet_hub() -> None:
     """Hugging Face's own bars, as ours, are for a person who watches; what it logs names signed addresses."""
     os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     if not err.is_terminal:
-        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+        os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
 
 
 def _show(said: RenderableType) -> None:

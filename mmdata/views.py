@@ -20,6 +20,10 @@ PICTURE = {"bytes", "path"}
 Function = Callable[..., Any]
 
 
+class GivesNothing(CorpusError):
+    """A view has no row for a split: that may be right."""
+
+
 def view(
     folder: str | Path, name: str, *, split: str, version: str | None = None, streaming: bool = True
 ) -> "datasets.IterableDataset | datasets.Dataset":
@@ -46,7 +50,7 @@ def view(
 
     corpus = Corpus(folder)
     columns = getattr(named(corpus, "views", "row", name), "columns", None)
-    version = version or _newest(corpus)
+    version = version or newest_or_sample(corpus)
     try:
         rows = datasets.load_dataset(str(corpus.folder), version, split=split, streaming=streaming, columns=columns)
     except (ValueError, FileNotFoundError) as error:
@@ -59,7 +63,7 @@ def view(
     parts = (each(rows[n : n + AT_ONCE]) for n in range(0, len(rows), AT_ONCE))
     features = _features_of(parts, each)
     if not features:
-        raise CorpusError(f"{corpus.folder / 'views.py'}: the view {name} gives nothing for the {split} split")
+        raise GivesNothing(f"{corpus.folder / 'views.py'}: the view {name} gives nothing for the {split} split")
     each.columns = list(features)
     return rows.map(
         each,
@@ -165,7 +169,8 @@ class _Decoder:
         return [self(one) for one in value] if _are_pictures(value) else value
 
 
-def _newest(corpus: Corpus) -> str:
+def newest_or_sample(corpus: Corpus) -> str:
+    """The newest release's version, and "sample" where there is none."""
     from .releases import Releases
 
     return next(reversed(Releases(corpus).versions()), "sample")

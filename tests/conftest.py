@@ -1,8 +1,15 @@
 """No Hub, no bars, and a cache that goes with the run; a corpus and a source to build."""
 
+import importlib.util
 import os
 import shutil
 import tempfile
+from pathlib import Path
+
+SHIM = Path(__file__).parent / "shim" / "sitecustomize.py"
+os.environ["PYTHONPATH"] = os.pathsep.join([str(SHIM.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+_spec = importlib.util.spec_from_file_location("torchvision_shim", SHIM)
+_spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 
 _cache = tempfile.TemporaryDirectory(prefix="mmdata-tests-", ignore_cleanup_errors=True)
 

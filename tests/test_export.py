@@ -2,6 +2,7 @@
 
 import json
 
+import datasets
 import pytest
 from rich.console import Console
 
@@ -127,3 +128,36 @@ def test_what_is_said_of_it(corpus):
     console.print(as_screen(done))
     assert "birds 1.1.0 as table" in console.export_text()
     console.file.close()
+
+
+def test_a_view_is_a_dataset_of_its_own(built_skin, tmp_path):
+    done = export(built_skin, view="chat", into=tmp_path / "보기 하나")
+    assert done.files == ["README.md", "chat/"]
+    written = datasets.load_dataset(str(done.folder), "chat", cache_dir=str(tmp_path / "cache"))
+    for split, rows in written.items():
+        ours = mmdata.view(built_skin, "chat", split=split, streaming=False)
+        assert rows.features == ours.features and len(rows) == len(ours) > 0
+        assert rows[0]["completion"] == ours[0]["completion"]
+        assert rows[0]["images"][0].tobytes() == ours[0]["images"][0].tobytes()
+    assert "license: other" in (done.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_view_of_the_sample_and_none_of_a_wrong_name(skin, tmp_path):
+    assert export(skin, view="chat", into=tmp_path / "a").version == "sample"
+    with pytest.raises(CorpusError, match=r"skin has no view 'chatt'\. There are:\n  chat: For fine-tuning"):
+        export(skin, view="chatt", into=tmp_path / "b")
+    with pytest.raises(CorpusError, match="give --view or --format"):
+        export(skin, "original", view="chat", into=tmp_path / "b")
+    with pytest.raises(ReleaseError, match=r"skin, version 7\.0\.0"):
+        export(skin, view="chat", version="7.0.0", into=tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+def test_splits_without_a_row_of_the_view_are_left_out(birds, tmp_path):
+    (birds / "views.py").write_text(
+        "def some(row):\n    if row['id'].startswith('train'):\n        yield {'id': row['id']}\n\n\ndef none(row):\n    yield from ()\n",
+        encoding="utf-8",
+    )
+    assert not list(export(birds, view="some", into=tmp_path / "a").folder.rglob("test-*"))
+    with pytest.raises(CorpusError, match="the view none gives nothing for any split"):
+        export(birds, view="none", into=tmp_path / "b")
