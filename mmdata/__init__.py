@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .verbs.check import check
     from .verbs.demo import demo
     from .verbs.diff import diff
+    from .verbs.evaluate import evaluate
     from .verbs.export import export
     from .verbs.fetch import fetch
     from .verbs.fix import fix
@@ -49,6 +50,7 @@ _HOME = {
     "check": "verbs.check",
     "demo": "verbs.demo",
     "diff": "verbs.diff",
+    "evaluate": "verbs.evaluate",
     "export": "verbs.export",
     "fetch": "verbs.fetch",
     "fix": "verbs.fix",
@@ -78,6 +80,7 @@ __all__ = [
     "check",
     "demo",
     "diff",
+    "evaluate",
     "export",
     "fetch",
     "fix",

@@ -302,6 +302,52 @@ def check(
 
 
 @app.command()
+def evaluate(
+    folder: Folder,
+    predictions: Annotated[
+        Path, typer.Option(help="The file that infer.py, rank.py or metric_learning.py wrote.", show_default=False)
+    ],
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these of the corpus's metrics; may be repeated. By default all that judge what was asked."),
+    ] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE, a setting of a metric. May be repeated.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Only answers about this release.", show_default=False)] = None,
+    split: Annotated[str | None, typer.Option(help="Only answers about this split.", show_default=False)] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Only this model's answers, as NAME or NAME@REVISION.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write the report as one HTML file with pictures.", show_default=False)
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="Also write each answer, O or X, as CSV.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a model's predictions by the corpus's own metrics; exit 1 if some could not be made."""
+    from .evaluating.screen import as_screen
+    from .verbs.evaluate import evaluate
+
+    with Terminal(err) as progress:
+        done = evaluate(
+            folder, predictions, metrics=metrics, options=_options(options), version=version, split=split, model=model,
+            html=html, table=table, progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print(done.model_dump_json())
+    else:
+        out.print(as_screen(done))
+        for what, path in (("The report with pictures", html), ("Each answer", table)):
+            if path:
+                out.print(f"\n{what}: {path}", markup=False, soft_wrap=True)
+    if any(fault.level == "error" for fault in done.faults):
+        raise typer.Exit(1)
+
+
+@app.command()
 def fix(
     folder: Folder,
     prompt: Annotated[

@@ -44,9 +44,11 @@ def config_of(corpus: Corpus, name: str | None, options: Mapping[str, Any]) -> C
     if name is not None and name not in configs:
         raise BuildError(f"{corpus.name} has no config {name!r}. It has: {', '.join(configs) or 'none'}")
     name = name or corpus.builder.DEFAULT_CONFIG_NAME or next(iter(configs), None)
-    kinds = _kinds(type(configs[name])) if name else {}
-    values = {key: _value(corpus, key, options[key], kinds) for key in sorted(options)}
-    return Config(name, {key: value for key, value in values.items() if getattr(configs[name or ""], key) != value})
+    # A builder without configs may have options: its config class says them.
+    plain = configs[name] if name else corpus.builder.BUILDER_CONFIG_CLASS()
+    kinds = _kinds(type(plain))
+    values = {key: value_of(corpus, key, options[key], kinds) for key in sorted(options)}
+    return Config(name, {key: value for key, value in values.items() if getattr(plain, key) != value})
 
 
 def _kinds(config: type[datasets.BuilderConfig]) -> dict[str, Any]:
@@ -56,7 +58,8 @@ def _kinds(config: type[datasets.BuilderConfig]) -> dict[str, Any]:
     return {one.name: hints[one.name] for one in dataclasses.fields(config) if one.name not in common}
 
 
-def _value(corpus: Corpus, key: str, value: Any, kinds: Mapping[str, Any]) -> Any:
+def value_of(corpus: Corpus, key: str, value: Any, kinds: Mapping[str, Any]) -> Any:
+    """A value that was set, maybe as text, as its kind wants it. Raises BuildError: no such option, or not such a value."""
     if key not in kinds:
         raise BuildError(f"{corpus.name} has no option {key!r}. It has: {', '.join(kinds) or 'none'}")
     kind: TypeAdapter[Any] = TypeAdapter(kinds[key])

@@ -31,7 +31,8 @@ def view(
 
     A view is a function of the corpus's views.py, whose first argument is `row`, a dict with labels as
     numbers and a picture as its bytes and path. It returns one row, or yields any number; a second argument
-    `features` is the columns' types. A picture that it passes on is a picture again in what comes out. It may
+    `features` is the columns' types, one `rejected` the answers to prompts that were put aside for better ones
+    (of this folder's store; see `annotation.rejected`). A picture that it passes on is a picture again in what comes out. It may
     say which columns it reads, as `rounds.columns = ["id", "dialog"]`: no other is then read.
 
     Args:
@@ -46,15 +47,10 @@ def view(
         CorpusError: there is no such view, or it fails on a row.
         ReleaseError: there is no such version or split.
     """
-    import datasets
-
     corpus = Corpus(folder)
     columns = getattr(named(corpus, "views", "row", name), "columns", None)
     version = version or newest_or_sample(corpus)
-    try:
-        rows = datasets.load_dataset(str(corpus.folder), version, split=split, streaming=streaming, columns=columns)
-    except (ValueError, FileNotFoundError) as error:
-        raise ReleaseError(f"{corpus.name}, version {version}, split {split!r}: {error}") from None
+    rows = _loaded(corpus, version, split, streaming, columns)
     each = _Each(corpus, name, rows.features)
     if streaming:
         each.decodes = True
@@ -74,6 +70,32 @@ def view(
         # `datasets` would take an edited function of the same name for the old one.
         new_fingerprint=hashlib.sha256(f"{rows._fingerprint} {each.code} {name}".encode()).hexdigest()[:16],
     )
+
+
+def rows_of(
+    corpus: Corpus, name: str, *, split: str, version: str, pictures: bool = False
+) -> tuple[Mapping[str, Any], Iterator[tuple[str, dict[str, Any]]]]:
+    """The columns' types, and what a view gives of one split: (id of the release's row, row) in order.
+
+    Rows are as the view's function makes them: labels are numbers, a picture is its bytes and path. Without
+    `pictures` none is read: the function is given None, or [] for a list, in a column that holds them.
+
+    Raises: as `view`.
+    """
+    columns = getattr(named(corpus, "views", "row", name), "columns", None)
+    features = _loaded(corpus, version, split, True, None).features
+    wanted = [one for one in features if columns is None or one in columns]
+    blank = {} if pictures else {one: _blank(features[one]) for one in wanted if _holds_picture(features[one])}
+    rows = _loaded(corpus, version, split, True, [one for one in wanted if one not in blank]).decode(False)
+    each = _Each(corpus, name, features)
+
+    def made() -> Iterator[tuple[str, dict[str, Any]]]:
+        for batch in rows.iter(AT_ONCE if pictures else 16 * AT_ONCE):
+            for values in zip(*batch.values(), strict=True):
+                row = dict(zip(batch, values, strict=True)) | blank
+                yield from ((str(row.get("id")), one) for one in each.of_row(row))
+
+    return features, made()
 
 
 def functions_in(corpus: Corpus, file: str, first: str) -> dict[str, Function]:
@@ -108,6 +130,27 @@ def description(function: Function) -> str:
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
+def _loaded(corpus: Corpus, version: str, split: str, streaming: bool, columns: list[str] | None) -> Any:
+    import datasets
+
+    try:
+        return datasets.load_dataset(str(corpus.folder), version, split=split, streaming=streaming, columns=columns)
+    except (ValueError, FileNotFoundError) as error:
+        raise ReleaseError(f"{corpus.name}, version {version}, split {split!r}: {error}") from None
+
+
+def _holds_picture(feature: Any) -> bool:
+    import datasets
+
+    return any(isinstance(kind, datasets.Image) for kind in _leaves(feature))
+
+
+def _blank(feature: Any) -> Any:
+    import datasets
+
+    return [] if isinstance(feature, datasets.List | datasets.LargeList) else None
+
+
 class _Each:
     """A view over a batch of columns. Made anew in each process from the folder's path, as its code is no package's."""
 
@@ -117,7 +160,11 @@ class _Each:
         self.corpus, self.name, self.features = corpus, name, features
         self.function = named(corpus, "views", "row", name)
         self.code = self.function.__module__  # It has the code's hash in it.
-        self.wants = {"features": features} if "features" in inspect.signature(self.function).parameters else {}
+        asks = inspect.signature(self.function).parameters
+        self.wants = {"features": features} if "features" in asks else {}
+        self.rejected = _rejected(corpus) if "rejected" in asks else None
+        if self.rejected is not None:  # What is kept of a view must not outlive an edit.
+            self.code += hashlib.sha256(repr(self.rejected).encode()).hexdigest()
         images = [kind for kind in _leaves(features) if isinstance(kind, datasets.Image)]
         self.mode = images[0].mode if images else None
         self.decodes = False
@@ -136,17 +183,18 @@ class _Each:
 
     def __call__(self, batch: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
         rows = (dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True))
-        made = [one for row in rows for one in self._of_row(row)]
+        made = [one for row in rows for one in self.of_row(row)]
         columns = self.columns or dict.fromkeys(key for one in made for key in one)
         if not self.decodes:
             return {name: [one.get(name) for one in made] for name in columns}
         decoded = _Decoder(self.mode)
         return {name: [decoded(one.get(name)) for one in made] for name in columns}
 
-    def _of_row(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+    def of_row(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         id = row.get("id")
         try:
-            made = self.function(row, **self.wants)
+            more = {} if self.rejected is None else {"rejected": self.rejected.get(str(id), {})}
+            made = self.function(row, **self.wants, **more)
             return [made] if isinstance(made, dict) else [dict(one) for one in made]
         except Exception as error:
             raise self.corpus.blame(error, f"making the view {self.name} of row {id!r}", "views") from error
@@ -167,6 +215,12 @@ class _Decoder:
                 self._last = value, self._type.decode_example(value)
             return self._last[1]
         return [self(one) for one in value] if _are_pictures(value) else value
+
+
+def _rejected(corpus: Corpus) -> dict[str, dict[str, str]]:
+    from .annotation.rejected import rejected  # Only views that ask for it need polars.
+
+    return rejected(corpus)
 
 
 def newest_or_sample(corpus: Corpus) -> str:

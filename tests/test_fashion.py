@@ -170,7 +170,7 @@ def test_a_question_is_the_same_whatever_its_answer_is(builder, id, category, or
     for name, row in ours.items():
         assert row["instruction"] == theirs[name]["instruction"]
         assert row["recommend"] != theirs[name]["recommend"] and row["answer"] != theirs[name]["answer"]
-        for view in ("sft", "search"):
+        for view in ("sft", "outfits", "search"):
             rows = [getattr(VIEWS, view)(_stored(one), FEATURES) for one in (row, theirs[name])]
             shown = [{k: v for k, v in one.items() if k not in {"completion", "answer", "recommend"}} for one in rows]
             assert shown[0] == shown[1] and "비밀" not in str(shown)

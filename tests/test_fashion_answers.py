@@ -19,7 +19,8 @@ RECOMMENDED = ["데님 팬츠", "숏패딩/숏헤비 아우터", "구두", "부�
 
 def row_of(*names: str, **said: object) -> dict:
     """A row whose recommendation is these names."""
-    row = {"season": 0, "category": 0, "sub_category": "후드 티셔츠", "sub_category_original": "후디", "color": "블랙"}
+    row = {"id": "1/봄", "season": 0, "category": 0, "color": "블랙"}
+    row |= {"sub_category": "후드 티셔츠", "sub_category_original": "후디"}
     recommend = {category: [] for category in CATEGORIES} | {"신발": list(names)}
     return row | {"image": None, "instruction": "물음", "answer": "규칙", "recommend": recommend} | said
 

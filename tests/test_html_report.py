@@ -10,19 +10,19 @@ import stat
 import unicodedata
 
 import pytest
+from browsing import HOSTILE, a_browser, showing
 from kit import encoded, photo
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import mmdata
-from mmdata.checking.html import PICTURED, THUMBNAIL_BYTES, Thumbnails, fairly, page, thumbnail, write_html
+from mmdata.checking.html import fairly, page, write_html
 from mmdata.checking.report import CheckRun, Fault, Report
 from mmdata.corpus import Corpus
 from mmdata.errors import ReleaseError
+from mmdata.pages.thumbnails import PICTURED, THUMBNAIL_BYTES, Thumbnails, thumbnail
 from mmdata.reading import Release
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-HOSTILE = "</script><script>window.hurt=1</script><img src=x onerror='window.hurt=1'><!--<script>\u2028\u2029"
 CLASSES = ["건선", "아토피", "여드름", "주사", "지루", "정상"]
 CHECKS = [
     CheckRun(name="foreign words", level="error", doc="Words in a script that the prompt does not want.", judged=40, found=0),
@@ -83,38 +83,14 @@ def rows(release):
 
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with a_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def show(chromium, tmp_path):
-    """Opens a report from disk; at the end nothing must have gone wrong in it, nor left it."""
-    wrong, asked, contexts = [], [], []
-
-    def opened(text_or_path, *, width=1280, language="en-US", at=""):
-        path = text_or_path
-        if isinstance(text_or_path, str):
-            path = tmp_path / "보고서.html"
-            path.write_text(text_or_path, encoding="utf-8")
-        context = chromium.new_context(viewport={"width": width, "height": 900}, locale=language)
-        context.set_default_timeout(10_000)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda said: wrong.append(said.text))
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("request", lambda request: asked.append(request.url))
-        tab.goto(path.as_uri() + at)
-        return tab
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert wrong == []
-    assert [url for url in asked if not url.startswith(("data:", "file:///")) or url.endswith("/x")] == []
-    assert len([url for url in asked if url.startswith("file:")]) == len(contexts)
+    with showing(chromium, tmp_path) as opened:
+        yield opened
 
 
 def listed(tab) -> list[str]:

@@ -189,7 +189,10 @@ def test_mistakes_are_named(corpus, birds):
         view(corpus, "x", split="train")
 
 
-OF_ANNOTATIONS = {"visdial": {"api"}, "aac": {"interpretations", "all_three", "references"}}
+OF_ANNOTATIONS = {
+    "visdial": {"api"},
+    "aac": {"interpretations", "all_three", "references", "persona_interpretations", "preferences"},
+}
 """What a model answered: the samples hold none of it."""
 
 

@@ -49,6 +49,7 @@ SEEN = {
     "chat": lambda row: [
         repr(chat["messages"][: 2 * number + 1]) for chat in VIEWS.chat(row) for number in range(len(row["turns"]))
     ],
+    "replies": lambda row: [_told(one, "response") for one in VIEWS.replies(row)],
     "base": lambda row: [_told(VIEWS.base(row), "response")],
     "evaluation": lambda row: [_told(VIEWS.evaluation(row), "response")],
     "api": lambda row: [_told(one, "response", "reasoning", "answer") for one in VIEWS.api(row)],
@@ -79,7 +80,7 @@ def test_no_prompt_hangs_on_its_rounds_answer_or_on_what_comes_later(row, data):
     del other["turns"][kept:], other["rankings"][kept:]
     finished(other)
     # The base and eval sets' prompts are of the last round alone, which may be another one now.
-    assert [one[:4] for one in prompts(other)[: number + 1]] == [one[:4] for one in prompts(row)[: number + 1]]
+    assert [one[:5] for one in prompts(other)[: number + 1]] == [one[:5] for one in prompts(row)[: number + 1]]
     if number == len(row["turns"]) - 1:
         assert prompts(other)[-1] == prompts(row)[-1]
 

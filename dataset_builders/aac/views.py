@@ -24,6 +24,7 @@ def interpretations(row: Row) -> Iterator[Row]:
     """For fine-tuning, a row per interpretation: the prompt names the style that is wanted, which `style` says too."""
     for style, said in zip(STYLES, output_of(row), strict=False):  # None, or three.
         yield {
+            "id": f"{row['id']}/{style}",
             "images": row["cards"],
             "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
@@ -38,6 +39,7 @@ def all_three(row: Row) -> Iterator[Row]:
     if said:
         answer = json.dumps(dict(zip(STYLES, said, strict=True)), ensure_ascii=False)
         yield {
+            "id": row["id"],
             "images": row["cards"],
             "prompt": _user(row, ASK_ALL),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": answer}]}],
@@ -46,16 +48,23 @@ def all_three(row: Row) -> Iterator[Row]:
 
 
 def references(row: Row) -> Iterator[Row]:
-    """For evaluation, a row per combination: the prompt for one interpretation, and all as `references`."""
+    """For evaluation, a row per combination: the prompt for one interpretation, and all as `references`.
+
+    Beside them what the person likes to talk about, and what is known of the situation.
+    """
     if said := output_of(row):
+        context = context_of(row) or {}
         yield {
             "id": row["id"],
             "persona_id": row["persona_id"],
+            "clusters": row["clusters"] or [],
             "images": row["cards"],
             "prompt": _user(row, ASK),
             "references": said,
             "persona": persona_text(row["persona"]),
-            "context": context_text(context_of(row)),
+            "context": context_text(context),
+            "interests": row["persona"]["interesting_topics"],
+            "situation": ", ".join(context[key] for key in CONTEXT if context.get(key)),
             "attributions": row["attributions"],
         }
 
@@ -70,6 +79,43 @@ def situations(row: Row) -> Row:
         "keywords": row["keywords"],
         "attributions": row["attributions"],
     }
+
+
+def persona_interpretations(row: Row) -> Iterator[Row]:
+    """For a model that is told the person by number too (aac_persona.py): the answer begins with its style's tag."""
+    for style, said in zip(STYLES, output_of(row), strict=False):
+        yield {
+            "id": f"{row['id']}/{style}",
+            "persona_id": row["persona_id"],
+            "clusters": row["clusters"] or [],
+            "context": context_text(context_of(row)),
+            "images": row["cards"],
+            "prompt": _user(row, ASK),
+            "completion": [{"role": "assistant", "content": [{"type": "text", "text": f"<{style}> {said}"}]}],
+            "attributions": row["attributions"],
+        }
+
+
+def preferences(row: Row, rejected: dict[str, str]) -> Iterator[Row]:
+    """For preference tuning, the interpretations that hold over those that somebody put aside.
+
+    Put aside is what a person wrote another text for (`mmdata fix --row … --text …`), or what was discarded and asked
+    anew (`mmdata fix --reannotate …`). Where nobody judged there is no row: that one interpretation came before another
+    says nothing of which is better.
+    """
+    if "interpretations" not in rejected:
+        return
+    worse = json.loads(rejected["interpretations"])
+    for style, said in zip(STYLES, output_of(row), strict=False):
+        if worse[style] != said:
+            yield {
+                "id": f"{row['id']}/{style}",
+                "images": row["cards"],
+                "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
+                "chosen": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
+                "rejected": [{"role": "assistant", "content": [{"type": "text", "text": worse[style]}]}],
+                "attributions": row["attributions"],
+            }
 
 
 def persona_text(persona: Row) -> str:

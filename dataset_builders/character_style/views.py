@@ -45,20 +45,18 @@ def label_free(row: Row, features: Row) -> Row:
 
     High, Medium and Low are classes too: "high cheekbones" is left out with the rest.
     """
-    names = {*WORDS, *(name for field in KEYS for name in features[field].names)}
-    names |= {row[f"{field}_original"] for field in KEYS if row.get(f"{field}_original")}
-    named = _any_of(frozenset(names))
-    parts = [trait for trait in row["physical_features"] if not named.search(trait)]
-    caption = row["caption"] if row["caption"] and not named.search(row["caption"]) else None
-    said = f"Features: {', '.join(parts) or 'Unknown'}."
-    said = f"{said} Caption: {caption}" if caption else said
+    said = _label_free(row, features)
     return {"id": row["id"], "image": row["image"], "text_input": said, "style": row["style"]}
 
 
-def labels(row: Row) -> Iterator[Row]:
-    """Picture and style, for metric learning; rows without a style are left out."""
+def labels(row: Row, features: Row) -> Iterator[Row]:
+    """Picture and style, for metric learning and its evaluation; rows without a style are left out.
+
+    `text_input` is that of `label_free`: how far words alone lead is what vectors of pictures have to surpass.
+    """
     if row["style"] is not None:
-        yield {"id": row["id"], "image": row["image"], "style": row["style"], "identity": row["identity"]}
+        said = {"text_input": _label_free(row, features), "style": row["style"], "identity": row["identity"]}
+        yield {"id": row["id"], "image": row["image"], **said}
 
 
 def artworks(row: Row) -> Iterator[Row]:
@@ -74,10 +72,33 @@ def chat(row: Row, features: Row) -> Iterator[Row]:
     said: Row = {key: name for field, key in KEYS.items() if (name := _named(row, features, field))}
     said |= {"physical_features": row["physical_features"]}
     yield {
+        "id": row["id"],
         "images": [row["image"]],
         "prompt": [{"role": "user", "content": ASK}],
         "completion": [{"role": "assistant", "content": json.dumps(said, ensure_ascii=False)}],
     }
+
+
+def styling(row: Row) -> Iterator[Row]:
+    """For prediction and evaluation: the question of `chat`, and the classes beside it."""
+    if row["style"] is not None:
+        yield {
+            "id": row["id"],
+            "images": [row["image"]],
+            "prompt": [{"role": "user", "content": ASK}],
+            "identity": row["identity"],
+            **{field: row[field] for field in KEYS},
+        }
+
+
+def _label_free(row: Row, features: Row) -> str:
+    names = {*WORDS, *(name for field in KEYS for name in features[field].names)}
+    names |= {row[f"{field}_original"] for field in KEYS if row.get(f"{field}_original")}
+    named = _any_of(frozenset(names))
+    parts = [trait for trait in row["physical_features"] if not named.search(trait)]
+    caption = row["caption"] if row["caption"] and not named.search(row["caption"]) else None
+    said = f"Features: {', '.join(parts) or 'Unknown'}."
+    return f"{said} Caption: {caption}" if caption else said
 
 
 def _named(row: Row, features: Row, field: str) -> str | None:

@@ -17,13 +17,28 @@ NAMES = {"season": "계절", "category": "카테고리", "sub_category": "종류
 
 def sft(row: Row, features: Row) -> Row:
     """For fine-tuning: picture, question and what the item is; JSON of answer and recommend is the completion."""
-    known = _known(row, features)
-    said = [f"{name}: {known[field]}" for field, name in NAMES.items() if known[field]]
     target = {"answer": answered(row), "recommend": row["recommend"]}
     return {
+        "id": row["id"],
         "images": [row["image"]],
-        "prompt": [{"role": "user", "content": "\n".join([asked(row), "", *said])}],
+        "prompt": _prompt(row, features),
         "completion": [{"role": "assistant", "content": json.dumps(target, ensure_ascii=False)}],
+    }
+
+
+def outfits(row: Row, features: Row) -> Row:
+    """For prediction and evaluation: the prompt of `sft`, and beside it what is true of the item and recommended."""
+    return {
+        "id": row["id"],
+        "item_id": row["item_id"],
+        "images": [row["image"]],
+        "prompt": _prompt(row, features),
+        "season": row["season"],
+        "category": row["category"],
+        "sub_category": row["sub_category"],
+        "sub_category_original": row["sub_category_original"],
+        "color": row["color"],
+        "recommend": row["recommend"],
     }
 
 
@@ -62,6 +77,12 @@ def answered(line: Row) -> str:
     by rule."""
     worded = (line.get("stylist") or {}).get("answer")
     return str(worded if worded and tells(worded, line) else line["answer"])
+
+
+def _prompt(row: Row, features: Row) -> list[Row]:
+    known = _known(row, features)
+    said = [f"{name}: {known[field]}" for field, name in NAMES.items() if known[field]]
+    return [{"role": "user", "content": "\n".join([asked(row), "", *said])}]
 
 
 def _known(row: Row, features: Row) -> Row:

@@ -1,14 +1,17 @@
 """Skin: AI Hub 71863, facial skin disease photographs, and folders laid out like it."""
 
 import codecs
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import datasets
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmdata import CorpusBuilder, Finding, Item, Listing, Reject, SourceFile
+from mmdata import CorpusBuilder, Finding, Item, Listing, MmdataError, Reject, SourceFile
 from mmdata.schemas import SkinLesion
 
 SPLITS = {"T": "train", "V": "test"}
@@ -20,14 +23,29 @@ FOLDER = re.compile(r"(?P<half>[TV])(?P<what>[SL])_(?P<label>[^_/]*)(?:_(?P<view
 FILE = re.compile(r"(?P<site>H\d+)_(?P<number>[^_]+)_P\d+_L\d+")
 
 
+@dataclass
+class Options(datasets.BuilderConfig):
+    """What a build chooses."""
+
+    validation_share: float = 0.0
+    """Of the training half's people, those who go into the split `validation`. A model chosen by it has not seen the
+    test split."""
+
+
 class Skin(CorpusBuilder):
     """Facial skin photographs with diagnosis and view, from either layout that AI Hub's data is found in."""
 
+    BUILDER_CONFIG_CLASS = Options
     schema = SkinLesion
     layout = "folders named {TS,VS}_{class}_{정면|측면}, such as Training/images/TS_건선_정면/*.png"
 
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """Every picture in a TS_ or VS_ folder, with its label file if there is one."""
+        share = self.config.validation_share
+        if not 0 <= share < 1:  # So written, it catches NaN.
+            raise MmdataError(
+                f"validation_share={share!r} is out of range: give 0, as published, to under 1, such as 0.1"
+            )
         counts: Counter[str] = Counter()
         stray: dict[str, list[str]] = {}
         label_files = {_key(file): file for file in listing.files() if _is_label_file(file)}
@@ -40,14 +58,17 @@ class Skin(CorpusBuilder):
                 continue
             label, view, split = folder["label"], folder["view"] or "", SPLITS[folder["half"]]
             counts[f"{folder['half']}S_{self._name('label', label)}_{self._name('view', view)}"] += 1
+            id = f"{split}/{label}/{view}/{file.stem}"
             name = FILE.fullmatch(file.stem)
             data = {"label": label, "view": view}
             if name:
                 data |= {"site": name["site"], "subject": f"{name['site']}_{name['number']}"}
+            if split == "train" and _drawn(data.get("subject", id)) < share:
+                split = "validation"
             files = {"image": file}
             if found := label_files.pop(_key(file), None):
                 files["label file"] = found
-            yield Item(f"{split}/{label}/{view}/{file.stem}", split, files, data)
+            yield Item(id, split, files, data)
         if counts:
             yield from self._wrong_counts(counts)
         for folder_name, names in sorted(stray.items()):
@@ -128,6 +149,11 @@ class Skin(CorpusBuilder):
             "lesion_area": box.lesion_area and box.lesion_area.model_dump(),
             "lesions": [lesion.model_dump() for lesion in box.lesions],
         }
+
+
+def _drawn(who: str) -> float:
+    """A number from 0 to under 1, always the same of the same text: nobody changes splits when others come or go."""
+    return int.from_bytes(hashlib.sha256(who.encode()).digest()[:6]) / 2**48
 
 
 def _is_label_file(file: SourceFile) -> bool:

@@ -40,7 +40,7 @@ def chat(row: Row) -> Iterator[Row]:
         messages.append({"role": "assistant", "content": turn["answer"]})
     if messages:
         messages[0]["content"] = f"{row['caption']}\n\n{messages[0]['content']}"
-        yield {**_pictures(row), "messages": messages}
+        yield {"id": row["id"], **_pictures(row), "messages": messages}
 
 
 def completion(row: Row) -> Iterator[Row]:
@@ -48,9 +48,23 @@ def completion(row: Row) -> Iterator[Row]:
     for one in rounds(row):
         if one["response"] is not None:
             yield {
+                "id": one["id"],
                 **_pictures(row),
                 "prompt": [{"role": "user", "content": _prompt(one)}],
                 "completion": [{"role": "assistant", "content": one["response"]}],
+            }
+
+
+def replies(row: Row) -> Iterator[Row]:
+    """For evaluation of answers that are written, a row per round that has one: the prompt, and the person's `response`."""
+    for one in rounds(row):
+        if one["response"] is not None:
+            yield {
+                "id": one["id"],
+                "image_id": row["image_id"],
+                **_pictures(row),
+                "prompt": [{"role": "user", "content": _prompt(one)}],
+                "response": one["response"],
             }
 
 
@@ -99,7 +113,7 @@ def evaluation(row: Row) -> Row:
     }
 
 
-rounds.columns = chat.columns = completion.columns = LIGHT
+rounds.columns = chat.columns = completion.columns = replies.columns = LIGHT
 ranking.columns = [*LIGHT, "rankings"]
 base.columns = evaluation.columns = ["image_id", "image", "image_file", "conversation", "response"]
 

@@ -182,6 +182,13 @@ class Store:
         row = self._db.execute("SELECT value FROM answers WHERE seq = ?", (seq,)).fetchone()
         return None if row is None or row[0] is None else str(row[0])
 
+    def put_aside(self, keys: Iterable[bytes]) -> Iterator[tuple[bytes, int, str]]:
+        """(key, seq of the edit, text) of each answer that a person wrote another for, or that was discarded."""
+        query = """SELECT edit.key, edit.seq, old.value FROM answers edit JOIN answers old ON old.seq = edit.edits
+                   WHERE edit.key IN ({}) AND (edit.made_by = 'person' OR edit.status = 'discarded')
+                   AND old.value IS NOT NULL"""
+        return self._looked_up(query, set(keys))
+
     def asked_when(self, keys: Iterable[bytes]) -> list[float]:
         """When a model was first and last asked any of some questions here, in Unix seconds; empty if never."""
         query = """SELECT MIN(at), MAX(at) FROM answers

@@ -1,0 +1,1 @@
+"""Evaluating: predictions beside what is true, and the report of it."""
