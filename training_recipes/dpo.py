@@ -1,0 +1,52 @@
+"""Tunes a fine-tuned model on preferences: what people put in the place of an answer over what stood there.
+
+    python training_recipes/dpo.py --config training_recipes/configs/aac_dpo_qwen.yaml
+    accelerate launch training_recipes/dpo.py --config training_recipes/configs/aac_dpo_qwen.yaml
+
+Rows have images, prompt, chosen and rejected, as AAC's view `preferences`. It begins at the merged model of sft.py: one
+that never saw such answers would learn the form of them, and not which is better.
+"""
+
+from typing import Any
+
+import trl
+
+from mmdata.training_recipes import opening
+
+
+def main(args: opening.DataArguments, training: trl.DPOConfig, model: trl.ModelConfig) -> None:
+    evaluate = training.eval_strategy != "no"
+    train, held_out = opening.open_rows(args, "images", "prompt", "chosen", "rejected", evaluate=evaluate)
+    if training.max_length is not None:
+        opening.stop("max_length: null is the only safe value: a prompt cut short loses its pictures' tokens")
+    if same := sum(alike(row) for row in train.select_columns(["chosen", "rejected"])):
+        opening.stop(f"{args.dataset_name} {args.dataset_config}: {same} rows have one text as chosen and rejected")
+    processor = opening.open_processor(model.model_name_or_path, model.model_revision, **(args.processor_kwargs or {}))
+    about = opening.facts(args, model, training, train) | {"beta": training.beta, "loss": training.loss_type}
+    checkpoint = opening.guard(training.output_dir, about)
+
+    training.model_init_kwargs = {
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        "dtype": model.dtype,
+        **(training.model_init_kwargs or {}),
+    }
+    trainer = trl.DPOTrainer(
+        model.model_name_or_path,
+        args=training,
+        processing_class=processor,
+        train_dataset=train,
+        eval_dataset=held_out,
+        quantization_config=trl.get_quantization_config(model),
+        peft_config=trl.get_peft_config(model),  # Without the adapter it is its own reference: no second model.
+    )
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model()
+
+
+def alike(row: dict[str, Any]) -> bool:
+    return bool(row["chosen"] == row["rejected"])
+
+
+if __name__ == "__main__":
+    main(*opening.parse(opening.DataArguments, trl.DPOConfig, trl.ModelConfig))

@@ -1,0 +1,109 @@
+"""Tunes a fine-tuned model on answers of its own, rewarded for the right class and for their form.
+
+    python training_recipes/grpo.py --config training_recipes/configs/skin_grpo_qwen.yaml
+    accelerate launch training_recipes/grpo.py --config training_recipes/configs/skin_grpo_qwen.yaml
+
+Rows have images, prompt and the class, as skin's view `diagnosis`. It begins at the merged model of sft.py, which says the
+tags already: where no answer of a group is right, there is nothing to learn from. `reward_weights` is TRL's own.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import trl
+
+from mmdata.corpus import Corpus
+from mmdata.errors import MmdataError
+from mmdata.labels import LabelMap
+from mmdata.metrics.classification import read_tag
+from mmdata.training_recipes import opening
+
+Reward = Callable[..., list[float]]
+
+
+@dataclass
+class Recipe(opening.DataArguments):
+    tags: list[str] = field(
+        default_factory=lambda: ["label", "summary"],
+        metadata={"help": "Of an answer, in their order. The first is also the column and the label map of the class."},
+    )
+
+
+def main(recipe: Recipe, training: trl.GRPOConfig, model: trl.ModelConfig) -> None:
+    label = recipe.tags[0]
+    train, held_out = opening.open_rows(recipe, "images", "prompt", label, evaluate=training.eval_strategy != "no")
+    feature = (train.features or {}).get(label)  # A stream may not know.
+    names = getattr(feature, "names", None)
+    if not names:
+        opening.stop(f"{recipe.dataset_name}: the column {label} has no classes' names, it is {feature}")
+    processor = opening.open_processor(
+        model.model_name_or_path, model.model_revision, **(recipe.processor_kwargs or {})
+    )
+    about = opening.facts(recipe, model, training, train) | {"tags": recipe.tags, "beta": training.beta}
+    checkpoint = opening.guard(training.output_dir, about)
+
+    training.model_init_kwargs = {
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        "dtype": model.dtype,
+        **(training.model_init_kwargs or {}),
+    }
+    trainer = trl.GRPOTrainer(
+        model.model_name_or_path,
+        reward_funcs=[right_class(label, names, label_map(recipe.dataset_name, label)), well_formed(recipe.tags)],
+        args=training,
+        processing_class=processor,
+        train_dataset=train,
+        eval_dataset=held_out,
+        quantization_config=trl.get_quantization_config(model),
+        peft_config=trl.get_peft_config(model),
+    )
+    trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model()
+
+
+def label_map(folder: str, name: str) -> LabelMap | None:
+    """That of the corpus, whose aliases count as the class; None of a dataset that is no corpus folder."""
+    if not Path(folder, "builder.py").is_file():
+        return None
+    try:
+        return Corpus(folder).labels.get(name)
+    except MmdataError as error:
+        opening.stop(str(error))
+
+
+def right_class(label: str, names: Sequence[str], labels: LabelMap | None) -> Reward:
+    """1 for an answer in whose tag the row's class stands, by name or alias; 0 for none, another, or two that differ.
+
+    Args:
+        label: of the tag, and the column, whose values are numbers of `names`.
+    """
+
+    def right_class(completions: Sequence[Any], **columns: Sequence[int | None]) -> list[float]:
+        read = (read_tag(text_of(one), label, labels or names) for one in completions)
+        truth = (None if number is None else names[number] for number in columns[label])
+        return [float(said is not None and said == true) for said, true in zip(read, truth, strict=True)]
+
+    return right_class
+
+
+def well_formed(tags: Sequence[str]) -> Reward:
+    """1 for an answer of the tags in their order, each once, with a text in it and nothing around them; else 0."""
+    form = re.compile(r"\s*".join(rf"<{tag}>\s*[^<>\s][^<>]*</{tag}>" for tag in tags))
+
+    def well_formed(completions: Sequence[Any], **_: Any) -> list[float]:
+        return [float(form.fullmatch(text_of(one).strip()) is not None) for one in completions]
+
+    return well_formed
+
+
+def text_of(completion: Any) -> str:
+    """Of a turn, as a conversation's completions are, or as it is."""
+    return completion if isinstance(completion, str) else str(completion[0]["content"])
+
+
+if __name__ == "__main__":
+    main(*opening.parse(Recipe, trl.GRPOConfig, trl.ModelConfig))

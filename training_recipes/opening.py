@@ -1,0 +1,260 @@
+"""What every recipe opens first: rows, processor and output folder. A mistake ends it with one message."""
+
+import importlib.metadata
+import json
+import os
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import datasets
+import transformers
+import trl
+from mmdata.training_recipes.arguments import DataArguments, SFTArguments, parse, stop
+
+import mmdata
+from mmdata.corpus import Corpus
+from mmdata.strict import read_text
+from mmdata.views import newest_or_sample
+
+__all__ = [
+    "DataArguments",
+    "SFTArguments",
+    "chat_processor",
+    "columns_of",
+    "facts",
+    "guard",
+    "open_chat",
+    "open_config",
+    "open_processor",
+    "open_rows",
+    "parse",
+    "read_json",
+    "stop",
+    "write_json",
+]
+
+LIBRARIES = ("mmdata-corpus", "torch", "transformers", "trl", "peft", "datasets", "bitsandbytes")
+OURS = ("recipe.json", "trained.json")
+
+
+def open_rows(args: DataArguments, *columns: str, evaluate: bool = True) -> tuple[Any, Any]:
+    """The rows to train on, and those to measure the loss on.
+
+    Sets `args.dataset_version` to the release that was opened.
+
+    Args:
+        columns: that the rows must have.
+        evaluate: whether the second are wanted.
+
+    Returns: `datasets` objects, pictures decoded when a row is asked for; the second None where none are wanted.
+
+    Raises:
+        SystemExit: no such folder, view, version, split or column, or a row that the view cannot read.
+    """
+    splits = [args.dataset_train_split, args.dataset_test_split][: 1 + evaluate]
+    opened = []
+    for split in splits:
+        rows = _rows(args, split)
+        there = columns_of(rows)
+        missing = [name for name in columns if name not in there]
+        if missing:
+            stop(f"{_named(args)}, {split} split: no column {', '.join(missing)}. It has: {', '.join(there)}")
+        opened.append(rows)
+    return opened[0], (opened[1] if evaluate else None)
+
+
+def open_chat(args: DataArguments, training: trl.SFTConfig) -> tuple[Any, Any]:
+    """`open_rows` for fine-tuning on answers: images with prompt and completion, or with messages.
+
+    A prompt and its completion become messages where `assistant_only_loss` asks for them: some families, such as
+    Llama 3.2 Vision, cannot be trained otherwise.
+    """
+    opened = open_rows(args, "images", evaluate=training.eval_strategy != "no")
+    return tuple(rows and _as_chat(rows, args, training) for rows in opened)
+
+
+def columns_of(rows: Any) -> list[str]:
+    """Their names; of a stream, those of its first row."""
+    return list(rows.column_names or next(iter(rows), {}))
+
+
+def open_config(name: str | None, revision: str = "main") -> Any:
+    """A model's config. Raises SystemExit: the model is neither here nor to be had, or is not whole."""
+    if not name:
+        stop("model_name_or_path: name a model's folder, or its name on the Hub")
+    try:
+        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
+    except (OSError, ValueError, ImportError) as error:
+        stop(_not_opened(name, revision, error))
+    if Path(name).is_dir() and not any(Path(name).glob("*.safetensors")) and not any(Path(name).glob("*.bin")):
+        stop(f"{name}: holds a config, but no weights (*.safetensors). Fetch the model again")
+    return config
+
+
+def open_processor(name: str, revision: str = "main", template: str | None = None, **settings: Any) -> Any:
+    """A model's processor; nothing of the model itself is loaded.
+
+    Args:
+        template: a `.jinja` file to take the place of its chat template.
+        settings: of the processor.
+
+    Raises:
+        SystemExit: it is neither here nor to be had, or takes no pictures, or has no chat template.
+    """
+    try:
+        processor = transformers.AutoProcessor.from_pretrained(name, revision=revision, **settings)
+    except (OSError, ValueError, ImportError, TypeError) as error:
+        stop(_not_opened(name, revision, error))
+    if not hasattr(processor, "image_processor"):
+        stop(
+            f"{name}: takes no pictures (its processor is a {type(processor).__name__}). Choose a vision-language model"
+        )
+    if template:
+        processor.chat_template = _text(Path(template))
+    # AutoProcessor forgets the template of those whose __init__ does not name it, such as Phi-4's.
+    processor.chat_template = processor.chat_template or processor.tokenizer.chat_template
+    if not processor.chat_template:
+        stop(f"{name}: has no chat template. Name one: chat_template_path: FILE.jinja")
+    return processor
+
+
+def chat_processor(args: DataArguments, training: trl.SFTConfig, model: trl.ModelConfig) -> Any:
+    """The processor of the model that is to be trained, as asked. Raises as `open_config` and `open_processor`."""
+    open_config(model.model_name_or_path, model.model_revision)
+    # TRL takes a model's name there too, and then the model's tokens besides: that it does itself.
+    own = str(training.chat_template_path or "").endswith((".jinja", ".j2"))
+    template = training.chat_template_path if own else None
+    return open_processor(model.model_name_or_path, model.model_revision, template, **(args.processor_kwargs or {}))
+
+
+def facts(args: DataArguments, model: trl.ModelConfig, training: Any, rows: Any) -> dict[str, Any]:
+    """What a run's checkpoints hang on, for `guard`: another value makes it another run."""
+    folder = Path(model.model_name_or_path)
+    config = folder / "config.json"
+    lora = {name: value for name, value in vars(model).items() if name.startswith("lora_")} if model.use_peft else None
+    return {
+        "model": model.model_name_or_path,
+        "revision": sha256(config.read_bytes()).hexdigest()[:16] if config.is_file() else model.model_revision,
+        "dataset": args.dataset_name,
+        "view": args.dataset_config,
+        "version": args.dataset_version,
+        "split": args.dataset_train_split,
+        "rows": getattr(rows, "_fingerprint", None),
+        "seed": training.seed,
+        "quantised": "4 bit" if model.load_in_4bit else "8 bit" if model.load_in_8bit else None,
+        "lora": lora,
+    }
+
+
+def guard(output: str | Path, facts: Mapping[str, Any]) -> str | None:
+    """Makes a recipe's output folder its own, and says where to go on.
+
+    Writes `recipe.json`: the facts, and the versions of the libraries.
+
+    Args:
+        facts: what the checkpoints hang on, such as the model and the data.
+
+    Returns: the newest checkpoint that was written to its end; None where there is none.
+
+    Raises:
+        SystemExit: the folder holds checkpoints, or a model, of other facts.
+    """
+    output = Path(output)
+    now = json.loads(json.dumps(facts, default=str))
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES if _installed(name)}
+    path = output / OURS[0]
+    before = read_json(path)
+    taken = [*output.glob("checkpoint-*"), *output.glob("*.safetensors"), *output.glob(OURS[1])]
+    if taken and before is None:
+        stop(f"{output}: holds {taken[0].name}, but no recipe.json that says of what run. Choose another output_dir")
+    other = [name for name in now if before and before.get("facts", {}).get(name) != now[name]]
+    if taken and other:
+        differ = "; ".join(f"{name} was {before['facts'].get(name)!r}, is now {now[name]!r}" for name in other)
+        stop(f"{output}: holds {taken[0].name} of another run: {differ}. Choose another output_dir, or delete that one")
+    write_json(path, {"facts": now, "libraries": versions})
+    ready = [one for one in output.glob("checkpoint-*") if read_json(one / "trainer_state.json")]
+    return str(max(ready, key=lambda one: int(one.name.rpartition("-")[2]))) if ready else None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all, whoever else writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n", encoding="utf-8")
+    os.replace(aside, path)
+
+
+def _rows(args: DataArguments, split: str) -> Any:
+    folder = Path(args.dataset_name or stop("dataset_name: name a corpus folder, or a dataset"))
+    try:
+        if (folder / "builder.py").is_file():
+            args.dataset_version = args.dataset_version or newest_or_sample(Corpus(folder))
+            view = {"split": split, "version": args.dataset_version, "streaming": args.dataset_streaming}
+            return mmdata.view(folder, args.dataset_config or "", **view)
+        if args.dataset_version:
+            stop(
+                f"dataset_version: {args.dataset_name} is no corpus folder (it has no builder.py), so it has no releases: leave it out"
+            )
+        return datasets.load_dataset(
+            args.dataset_name, args.dataset_config, split=split, streaming=args.dataset_streaming
+        )
+    except mmdata.MmdataError as error:
+        stop(str(error))
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        stop(f"{_named(args)}, {split} split: neither a corpus folder nor a dataset that can be loaded: {error}")
+
+
+def _as_chat(rows: Any, args: DataArguments, training: trl.SFTConfig) -> Any:
+    there = set(columns_of(rows))
+    if {"prompt", "completion"} <= there:
+        if not training.assistant_only_loss:
+            return rows
+        return rows.map(_joined, input_columns=["prompt", "completion"], remove_columns=["prompt", "completion"])
+    if "messages" not in there:
+        stop(
+            f"{_named(args)}: rows for fine-tuning have prompt and completion, or messages; these have "
+            f"{', '.join(sorted(there))}. Choose another view: dataset_config"
+        )
+    if not training.assistant_only_loss:
+        stop(f"{_named(args)}: has messages: set assistant_only_loss: true, or the questions would be learnt too")
+    return rows
+
+
+def _joined(prompt: list[Any], completion: list[Any]) -> dict[str, list[Any]]:
+    return {"messages": prompt + completion}
+
+
+def _not_opened(name: str, revision: str, error: Exception) -> str:
+    first = str(error).strip().partition("\n")[0]
+    said = f"{name} (revision {revision}): cannot be opened: {first}"
+    if name.startswith("out/tiny/"):
+        return f"{said}. Make it: python training_recipes/models/tiny.py {Path(name).name} {name}"
+    return f"{said}. HF_HUB_OFFLINE is set: the Hub was not asked" if os.environ.get("HF_HUB_OFFLINE") else said
+
+
+def _named(args: DataArguments) -> str:
+    return " ".join(part for part in (args.dataset_name, args.dataset_config, args.dataset_version) if part)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except mmdata.MmdataError as error:
+        stop(str(error))
+
+
+def read_json(path: Path) -> Any:
+    """What it holds; None where it is missing, or was cut by a kill."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False

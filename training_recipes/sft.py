@@ -1,0 +1,76 @@
+"""Fine-tunes a vision-language model on a corpus: LoRA, QLoRA or whole, with loss on the answers only.
+
+    python training_recipes/sft.py --config training_recipes/configs/skin_gemma.yaml
+    accelerate launch --num_processes 4 training_recipes/sft.py --config training_recipes/configs/skin_gemma.yaml
+
+Flags count more than the YAML: `--max_steps 20`. The same command run again goes on at the newest checkpoint, and does
+nothing where nothing is left. Before the model is loaded, every row goes through its processor (preflight.py).
+"""
+
+import re
+from typing import Any
+
+import trl
+from transformers import EarlyStoppingCallback
+
+from mmdata.training_recipes import finishing, opening, preflight
+
+
+def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelConfig) -> None:
+    train, held_out = opening.open_chat(args, training)
+    processor = opening.chat_processor(args, training, model)
+    facts = opening.facts(args, model, training, train)
+    asked = finishing.digest(args, training, model)
+    checkpoint = opening.guard(training.output_dir, facts)
+    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+        return
+    with training.main_process_first(desc="preflight"):
+        preflight.checked(train, held_out, processor, training, args)
+
+    training.model_init_kwargs = {
+        "revision": model.model_revision,
+        "attn_implementation": model.attn_implementation,
+        "dtype": model.dtype,
+        **(training.model_init_kwargs or {}),
+    }
+    try:
+        trainer = trl.SFTTrainer(
+            model.model_name_or_path,
+            training,
+            processing_class=processor,
+            train_dataset=train,
+            eval_dataset=held_out,
+            quantization_config=trl.get_quantization_config(model),
+            peft_config=trl.get_peft_config(model),
+            callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
+        )
+    except (ValueError, ImportError) as error:
+        opening.stop(f"{model.model_name_or_path}: cannot be set up as asked: {error}")
+    freeze(trainer.model, args.freeze)
+
+    resumed = training.resume_from_checkpoint or checkpoint
+    trainer.train(resume_from_checkpoint=resumed)
+    trainer.save_model()  # The best, where load_best_model_at_end has loaded it.
+    if trainer.is_world_process_zero():
+        finishing.write(training.output_dir, trainer.state, facts, asked, resumed, trainer._total_train_tokens)
+    trainer.end()
+
+
+def freeze(model: Any, patterns: list[str]) -> None:
+    """Leaves parameters as they are. Raises SystemExit: a pattern that finds none, nothing left to train."""
+    names = [name for name, _ in model.named_parameters()]
+    for pattern in patterns:
+        if not any(re.search(pattern, name) for name in names):
+            parts = dict.fromkeys(".".join(name.split(".")[:-2]) for name in names)
+            opening.stop(f"freeze: no parameter's name has {pattern!r} in it. There are: {', '.join(list(parts)[:40])}")
+    for name, parameter in model.named_parameters():
+        if any(re.search(pattern, name) for pattern in patterns):
+            parameter.requires_grad = False
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    if not trained:
+        opening.stop(f"freeze: {', '.join(patterns)} leaves nothing to train")
+    print(f"training {trained:,} of {sum(one.numel() for one in model.parameters()):,} parameters")
+
+
+if __name__ == "__main__":
+    main(*opening.parse(opening.SFTArguments, trl.SFTConfig, trl.ModelConfig))
