@@ -8,6 +8,7 @@ import warnings
 
 import pytest
 import yaml
+from mmdata.training_recipes.common.running import read
 from tiny_models import tiny  # A model's folder, made once.
 
 import mmdata
@@ -73,7 +74,7 @@ def test_sixteen_pictures_are_learnt_by_heart_through_the_whole_chain(corpus, tm
         "predict": [{"view": "diagnosis", "split": "train", "flags": {"max-new-tokens": 24}}],
     }
     (tmp_path / "run.yaml").write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
-    run = recipe.read(tmp_path / "run.yaml")
+    run = read(tmp_path / "run.yaml")
     assert recipe.walk(run, execute=here) == 0
     said = tmp_path / "out/tiny_skin_gemma/diagnosis-train.jsonl"
     judged = mmdata.evaluate(corpus, said)
