@@ -100,13 +100,10 @@ class PredictionFile:
             self._file.close()
             raise
 
-    def done(self, model: str, revision: str) -> set[tuple[str, str]]:
-        """(id, prompt) of what this model answered without an error."""
-        return {
-            (one.id, one.prompt)
-            for one in self.predictions
-            if one.model == model and one.revision == revision and one.error is None
-        }
+    def done(self, *, view: str, split: str, version: str, model: str, revision: str) -> set[tuple[str, str]]:
+        """(id, prompt) of what this model answered without an error, about these rows: `evaluate` counts no others."""
+        asked = (view, split, version, model, revision)
+        return {(one.id, one.prompt) for one in self.predictions if one.error is None and about(one)[1:] == asked}
 
     def add(self, prediction: Prediction) -> None:
         """Write one line. Raises MmdataError: the disk is full, or refuses."""

@@ -12,6 +12,8 @@ from .errors import CorpusError, ReleaseError
 if TYPE_CHECKING:
     import datasets
 
+    from .annotation.rejected import Judged
+
 AT_ONCE = 16
 """Rows that are turned together, and whose pictures are then in memory."""
 PICTURE = {"bytes", "path"}
@@ -31,9 +33,10 @@ def view(
 
     A view is a function of the corpus's views.py, whose first argument is `row`, a dict with labels as
     numbers and a picture as its bytes and path. It returns one row, or yields any number; a second argument
-    `features` is the columns' types, one `rejected` the answers to prompts that were put aside for better ones
-    (of this folder's store; see `annotation.rejected`). A picture that it passes on is a picture again in what comes out. It may
-    say which columns it reads, as `rounds.columns = ["id", "dialog"]`: no other is then read.
+    `features` is the columns' types, one `rejected` the answers to prompts that were put aside for better ones, with
+    those (prompt → `annotation.rejected.Judged`, of this folder's store: not always what this release holds).
+    A picture that it passes on is a picture again in what comes out. It may say which columns it reads, as
+    `rounds.columns = ["id", "dialog"]`: no other is then read.
 
     Args:
         folder: the corpus folder.
@@ -217,7 +220,7 @@ class _Decoder:
         return [self(one) for one in value] if _are_pictures(value) else value
 
 
-def _rejected(corpus: Corpus) -> dict[str, dict[str, str]]:
+def _rejected(corpus: Corpus) -> "dict[str, dict[str, Judged]]":
     from .annotation.rejected import rejected  # Only views that ask for it need polars.
 
     return rejected(corpus)

@@ -32,6 +32,17 @@ settings.register_profile("mmdata", deadline=None)
 settings.load_profile("mmdata")
 
 
+LONG = ("test_kill", "test_workers", "test_faulty_servers", "test_push_faults", "test_docs", "test_annotate_kill")
+"""Files of most of a minute."""
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, then those with a slow test: each process takes the next, and none ends long after."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: (place.get(item.path.stem, len(LONG)), item.path not in slow))
+
+
 @pytest.fixture
 def skin(tmp_path):
     return mmdata.new("skin", tmp_path / "내 말뭉치", like="skin")

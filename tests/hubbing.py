@@ -20,6 +20,7 @@ from hub_api import SIGNATURE, WRITE
 from hub_server import Hub
 from huggingface_hub.utils import _detect_agent, _http, close_session
 from kit import encoded, photo, put
+from nest import Child, shared
 
 import mmdata
 
@@ -74,7 +75,25 @@ def hub_env(hub: Hub, home: Path, token: str | None = WRITE) -> dict[str, str]:
     }
 
 
+ASKING = """
+from pathlib import Path
+from types import SimpleNamespace
+from hubbing import using
+at = using(SimpleNamespace(url={!r}), Path({!r}))
+at.__enter__()
+"""
+
+
+def forked(stack: ExitStack, hub: Hub, home: Path, folder: Path, version: str) -> Child:
+    """A push in a process of its own, that waits for nothing."""
+    arguments = ("push", folder, "--repo", REPO, "--version", version)
+    process = shared().start(*arguments, code=ASKING.format(hub.url, str(home)))
+    stack.callback(process.kill)
+    return process
+
+
 def started(stack: ExitStack, hub: Hub, home: Path, folder: Path, version: str, **more: str) -> subprocess.Popen:
+    """The same with all waits, from the command line on."""
     command = [sys.executable, "-m", "mmdata.cli", "push", str(folder), "--repo", REPO, "--version", version]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = stack.enter_context(subprocess.Popen(command, env=hub_env(hub, home) | more, **pipes))

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import datasets
+from nest import shared
 from PIL import Image
 
 GOOD = "Training/images/TS_건선_정면"
@@ -51,6 +52,9 @@ def said(build, check: str) -> str:
 
 
 def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess:
+    """A command of `mmdata` in a process of its own; a new Python only where that needs one."""
+    if not options.keys() - {"cwd"}:
+        return shared().run(*arguments, **options)
     command = [sys.executable, "-m", "mmdata.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 

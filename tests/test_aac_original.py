@@ -154,7 +154,7 @@ def every_target_is_used(row) -> None:
         dict(zip(VIEWS.STYLES, said_of, strict=True)) for _ in range(len(said_of) == 3)
     ]
     references = list(VIEWS.references(row))
-    assert [one["references"] for one in references] == [said_of] * bool(said_of)
+    assert [one["references"] for one in references] == [[text] for text in said_of]
     for one in [*singles, *threes, *references]:
         told = json.dumps(one["prompt"], ensure_ascii=False)
         assert not any(text in told for text in said_of)

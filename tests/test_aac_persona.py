@@ -1,5 +1,7 @@
 """The recipe of AAC's persona conditioning: persons are learned in TRL's own loss, a kill loses nothing, strangers are judged."""
 
+import contextlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +20,7 @@ import mmdata
 from mmdata.corpus import HOME
 from mmdata.errors import MmdataError
 from mmdata.predictions import read_predictions
-from mmdata.training_recipes import aac_persona, merge, opening
+from mmdata.training_recipes import aac_persona, interpret, merge, opening, questions
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
@@ -51,8 +53,10 @@ def losses(checkpoint: Path) -> list[float]:
 
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):
-    output = tmp_path_factory.mktemp("학습") / "out"
-    aac_persona.main(*arguments(corpus, output, *STEPS))
+    output, said = tmp_path_factory.mktemp("학습") / "out", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        aac_persona.main(*arguments(corpus, output, *STEPS))
+    assert "validation: no person of it is in train: all are strangers" in said.getvalue()
     return output
 
 
@@ -78,10 +82,27 @@ def test_the_recipe_trains_persons_and_the_stranger_in_trls_own_loss(trained, co
 def test_a_killed_run_comes_to_the_same_loss(trained, corpus, tmp_path):
     output = shutil.copytree(trained, tmp_path / "out")
     shutil.rmtree(output / "checkpoint-8")
+    (output / "trained.json").unlink()
     aac_persona.main(*arguments(corpus, output, *STEPS))
     assert losses(output / "checkpoint-8") == pytest.approx(losses(trained / "checkpoint-8"), abs=1e-4)
-    with pytest.raises(SystemExit, match=r"of another run: .*slots was 4, is now 2"):
+    with pytest.raises(SystemExit, match=r"of another run: .*slots was '4', is now '2'"):
         aac_persona.main(*arguments(corpus, output, *STEPS, "--slots", "2"))
+
+
+def test_what_is_known_of_a_situation_is_what_the_corpus_says(corpus, tmp_path):
+    folder = shutil.copytree(corpus, tmp_path / "aac")
+    views = (folder / "views.py").read_text(encoding="utf-8")
+    (folder / "views.py").write_text(views.replace('CONTEXT = {"time"', 'CONTEXT = {"mood": "기분", "time"'), "utf-8")
+
+    class Listener:
+        def said(self, questions, **_):
+            return ((one, 0.0, {"output": one.messages[0]["content"][0]["text"]}) for one in questions)
+
+    persona = dict.fromkeys(("age", "gender", "disability_type", "communication_characteristics"), "?")
+    seen = interpret.generate_interpretation(
+        [], persona | {"interesting_topics": []}, {"mood": "신남", "place": "학교"}, model=Listener(), corpus=folder
+    )
+    assert len(seen) == 3 and all("- 기분: 신남\n- 장소: 학교" in one for one in seen)
 
 
 @pytest.mark.parametrize("conditioned", [True, False])
@@ -95,56 +116,110 @@ def test_strangers_cards_are_interpreted_and_judged_and_so_by_the_baseline(
                                     "--load_best_model_at_end", "false", "--save_steps", "2"))  # fmt: skip
         assert not (output / aac.PERSONA).exists()
         assert not any("persona" in name for name in load_file(output / "adapter_model.safetensors"))
-    monkeypatch.setattr(aac_persona.aac, "interpret", shorter(aac.interpret))
+    asked, seen = few_words(monkeypatch), []
     file = tmp_path / "said.jsonl"
-    asked = arguments(
+    given = arguments(
         corpus, output, "--predict", "test", "--predictions", str(file), "--conditioned", str(conditioned)
     )
-    aac_persona.main(*asked)
+    assert aac_persona.main(*given) == 0
     said = read_predictions(file)
-    assert len(said) == 5 and all(one.output is not None and one.view == "references" for one in said)
-    monkeypatch.setattr(aac_persona.aac, "interpret", None)
-    aac_persona.main(*asked)  # All is answered: nobody is asked.
+    rows = mmdata.view(corpus, "references", split="test", streaming=False)
+    assert [one.id for one in said] == rows["id"] and len(said) == 15
+    assert all(one.output is not None and one.view == "references" for one in said)
+    assert all(one.messages[-1]["content"][0]["text"] == f"<{one.id.rpartition('/')[2]}>" for one in asked)
+    assert all(("<persona_0>" in one.messages[0]["content"][0]["text"]) is conditioned for one in asked)
+    monkeypatch.setattr(Model, "answers", lambda *given: seen.append(given))
+    assert aac_persona.main(*given) == 0 and not seen, "all is answered: nobody is asked"
     judged = mmdata.evaluate(corpus, file, options={"encoder": "none"})
     assert judged.measures.scores and "<most_likely>" not in "".join(one.output for one in said)
 
 
-def shorter(interpret):
-    def first_words(*given, **options):
-        return interpret(*given, **(options | {"max_new_tokens": 3}))
+def few_words(monkeypatch) -> list:
+    """Answers of three tokens, in the first of which there is what was asked."""
+    answers, asked = Model.answers, []
 
-    return first_words
+    def first_words(self, questions, max_new_tokens, temperature):
+        asked.extend(questions)
+        return answers(self, questions, 3, temperature)
+
+    monkeypatch.setattr(Model, "answers", first_words)
+    return asked
+
+
+def test_a_broken_card_is_an_error_and_the_others_are_interpreted(trained, corpus, tmp_path, monkeypatch):
+    few_words(monkeypatch)
+    broken = questions._of_row
+
+    def of_row(row):
+        first = row["id"].startswith(rows["id"][0].rpartition("/")[0])
+        return broken(row | {"images": [{"bytes": b"no picture"}] * len(row["images"])} if first else row)
+
+    rows = mmdata.view(corpus, "references", split="test", streaming=False)
+    monkeypatch.setattr(questions, "_of_row", of_row)
+    file = tmp_path / "said.jsonl"
+    assert aac_persona.main(*arguments(corpus, trained, "--predict", "test", "--predictions", str(file))) != 0
+    errors = [one.id for one in read_predictions(file) if one.error]
+    assert errors == rows["id"][:3] and all(one.output for one in read_predictions(file)[3:])
+
+
+def test_it_is_asked_on_the_machines_accelerator(trained, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(aac, "load", lambda folder, **options: pytest.fail(f"at {options['device_map']}"))
+    with pytest.raises(pytest.fail.Exception, match="at cuda"):
+        aac.Interpreter(str(trained))
+
+
+def test_a_finished_one_does_nothing_and_one_killed_at_its_end_is_ended_without_a_model(
+    trained, corpus, tmp_path, monkeypatch, capsys
+):
+    output = shutil.copytree(trained, tmp_path / "out")
+    monkeypatch.setattr(trl, "SFTTrainer", None)
+    monkeypatch.setattr(aac, "condition", None)
+    for name in ("trained.json", "adapter_model.safetensors"):  # As a kill after the last checkpoint leaves it.
+        (output / name).unlink()
+    aac_persona.main(*arguments(corpus, output, *STEPS))
+    assert load_file(output / "adapter_model.safetensors") and aac.conditions(output) == aac.conditions(trained)
+    aac_persona.main(*arguments(corpus, output, *STEPS))
+    assert "trained already, 8 steps" in capsys.readouterr().out
+
+
+def test_how_the_user_loads_the_model_counts_and_what_cannot_be_is_one_message(corpus, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(aac, "condition", lambda *_, **options: seen.append(options) or pytest.fail("enough"))
+    more = ("--model_init_kwargs", '{"attn_implementation": "eager"}', "--dtype", "float32", "--max_steps", "1")
+    with pytest.raises(pytest.fail.Exception, match="enough"):
+        aac_persona.main(*arguments(corpus, tmp_path / "out", *more))
+    assert (seen[0]["attn_implementation"], seen[0]["dtype"]) == ("eager", "float32")
+    with pytest.raises(SystemExit, match=r"cannot be set up as asked: .*attention"):
+        monkeypatch.undo()
+        aac_persona.main(*arguments(corpus, tmp_path / "other", "--attn_implementation", "nonesuch"))
 
 
 def test_nothing_opens_it_as_a_plain_model_which_would_forget_the_persons(trained, corpus, tmp_path):
     with pytest.raises(SystemExit, match="is conditioned on persons"):
         merge.merge(trained, tmp_path / "merged")
-    with pytest.raises(MmdataError, match="is conditioned on persons"):
-        Model(str(trained))
+    for folder in (trained, trained / "checkpoint-8"):
+        with pytest.raises(MmdataError, match="is conditioned on persons"):
+            Model(str(folder))
     with pytest.raises(SystemExit, match="is conditioned on persons"):
         aac_persona.main(*arguments(corpus, trained, "--predict", "test", "--conditioned", "false"))
 
 
-@pytest.mark.parametrize("config, conditioned", [("aac_persona_qwen", True), ("aac_text_qwen", False)])
-def test_the_ablation_differs_in_the_conditioning_alone(config, conditioned, tmp_path):
-    args, training, model = opening.parse(
-        aac_persona.Recipe,
-        trl.SFTConfig,
-        trl.ModelConfig,
-        args=["--config", str(CONFIGS / f"{config}.yaml"), "--use_cpu"],
-    )
-    assert args.conditioned is conditioned and args.dataset_config == "persona_interpretations"
+def test_the_ablation_differs_in_the_conditioning_alone():
+    given = ["--config", str(CONFIGS / "aac_persona_qwen.yaml"), "--use_cpu", "--conditioned", "false"]
+    args, training, model = opening.parse(aac_persona.Recipe, trl.SFTConfig, trl.ModelConfig, args=given)
+    assert args.conditioned is False and args.dataset_config == "persona_interpretations"
     assert (training.learning_rate, training.num_train_epochs, model.lora_r) == (2e-5, 10, 16)
     assert training.max_length is None and training.load_best_model_at_end
 
 
-def test_answers_begin_with_their_style_and_prompts_do_not_say_it(corpus):
+def test_answers_begin_with_their_style_and_a_model_is_asked_as_it_was_taught(corpus):
     made = mmdata.view(corpus, "persona_interpretations", split="train", streaming=False)
     asked = mmdata.view(corpus, "references", split="train", streaming=False)
     tags = [row["completion"][0]["content"][0]["text"].partition(">")[0] + ">" for row in made]
-    assert tags[:3] == ["<most_likely>", "<alternative>", "<creative>"] and len(made) == 3 * len(asked)
-    assert made[0]["prompt"] == asked[0]["prompt"], "a model is asked as it was taught"
-    assert not any(tag in json.dumps(made[0]["prompt"], ensure_ascii=False) for tag in tags)
+    assert tags == [f"<{style}>" for style in asked["style"]]
+    for one, other in zip(made, asked, strict=True):
+        assert all(one[name] == other[name] for name in ("id", "prompt", "persona_id", "clusters", "context"))
     assert made[0]["context"] in made[0]["prompt"][0]["content"][0]["text"], "so that it can be marked"
     shipped = datasets.load_dataset(str(HOME / "aac"), "sample", split="train").column_names
     assert {"persona_id", "clusters"} <= set(shipped)

@@ -2,17 +2,17 @@
 
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from annotating import KEY, edit_prompt, look, small_corpus
+from nest import Child, shared
 from openai_server import Act, Server, serving
 
 ROWS, AT_ONCE, KILLS = 300, 64, 50
@@ -25,22 +25,9 @@ try:
     done = annotate(sys.argv[1], base_url=sys.argv[2], concurrency=64)
     print(dict(done.states), done.stopped)
 except MmdataError as error:
-    sys.exit(f"error: {error}")
-"""
-
-# Forks a process a line, so that fifty of them need not import everything fifty times. Says its id, and how it ended.
-NEST = """
-import os, sys
-import aiohttp, openai, polars
-from mmdata.annotation import asking
-from mmdata.verbs.annotate import annotate
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        annotate(sys.argv[1], base_url=sys.argv[2], concurrency=64)
-        os._exit(0)
-    print(child, flush=True)
-    print(os.waitpid(child, 0)[1], flush=True)
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(1)
+sys.exit()
 """
 
 
@@ -49,10 +36,8 @@ def environment(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
 
-def start(folder: Path, url: str, **options) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUN, folder, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+def start(folder: Path, url: str, first: str = "") -> Child:
+    return shared().start(folder, url, code=first + RUN)
 
 
 @contextmanager
@@ -91,57 +76,40 @@ def test_fifty_kills_lose_nothing_and_repeat_only_what_was_on_its_way(tmp_path, 
     asked_of: Counter[str] = Counter()  # In this generation of the prompt.
     before = kept(folder)
     with server_of_its_own(log) as url, open(log, encoding="utf-8") as lines:
-        nest = subprocess.Popen(
-            [sys.executable, "-c", NEST, folder, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert nest.stdin and nest.stdout
-        try:
-            while kills < KILLS:
-                print("run", file=nest.stdin, flush=True)
-                child = int(nest.stdout.readline())
-                if r.random() < 0.9:  # Else somewhere in its first steps.
-                    at = log.stat().st_size
-                    while (
-                        log.stat().st_size == at
-                        and (folder / "annotations.sqlite").exists()
-                        and Path(f"/proc/{child}").exists()
-                    ):
-                        time.sleep(0.001)
-                time.sleep(r.uniform(0, 0.25))
-                with suppress(ProcessLookupError):
-                    os.kill(child, signal.SIGKILL)
-                killed = os.WIFSIGNALED(status := int(nest.stdout.readline()))
-                assert killed or status == 0
-                time.sleep(0.06)  # What the server had received, it has written down.
-                asked = Counter(line.split(" ", 1)[1].strip() for line in lines.readlines() if line.startswith("ask "))
-                assert all(calls == 1 for calls in asked.values()), "no row is asked twice by one process"
-                after = kept(folder)
-                assert before.items() <= after.items(), "an answer that was kept is gone"
-                new = {row for row, key in after.keys() - before.keys()}
-                assert new <= asked.keys()
-                on_their_way = asked.keys() - new
-                assert len(on_their_way) <= AT_ONCE
-                asked_of += asked
-                lost_in_all += len(on_their_way)
-                before = after
-                if killed:
-                    kills += 1
-                else:
-                    assert not on_their_way
-                    assert len(asked_of) == ROWS
-                    repeats += asked_of.total() - ROWS
-                    asked_of.clear()
-                    generations += 1
-                    edit_prompt(folder, "설명해", f"{generations} 설명해")
-            print("run", file=nest.stdin, flush=True)
-            nest.stdout.readline()
-            assert int(nest.stdout.readline()) == 0
-            asked_of += Counter(line.split(" ", 1)[1].strip() for line in lines.readlines() if line.startswith("ask "))
-            repeats += asked_of.total() - ROWS
-        finally:
-            nest.stdin.close()
-            nest.wait(20)
-            nest.stdout.close()
+        while kills < KILLS:
+            child = start(folder, url)
+            if r.random() < 0.9:  # Else somewhere in its first steps.
+                at = log.stat().st_size
+                while log.stat().st_size == at and (folder / "annotations.sqlite").exists() and child.poll() is None:
+                    time.sleep(0.001)
+            time.sleep(r.uniform(0, 0.25))
+            child.kill()
+            assert child.wait() in (0, -signal.SIGKILL), child.stderr
+            killed = child.returncode != 0
+            time.sleep(0.06)  # What the server had received, it has written down.
+            asked = Counter(line.split(" ", 1)[1].strip() for line in lines.readlines() if line.startswith("ask "))
+            assert all(calls == 1 for calls in asked.values()), "no row is asked twice by one process"
+            after = kept(folder)
+            assert before.items() <= after.items(), "an answer that was kept is gone"
+            new = {row for row, key in after.keys() - before.keys()}
+            assert new <= asked.keys()
+            on_their_way = asked.keys() - new
+            assert len(on_their_way) <= AT_ONCE
+            asked_of += asked
+            lost_in_all += len(on_their_way)
+            before = after
+            if killed:
+                kills += 1
+            else:
+                assert not on_their_way
+                assert len(asked_of) == ROWS
+                repeats += asked_of.total() - ROWS
+                asked_of.clear()
+                generations += 1
+                edit_prompt(folder, "설명해", f"{generations} 설명해")
+        assert start(folder, url).wait() == 0
+        asked_of += Counter(line.split(" ", 1)[1].strip() for line in lines.readlines() if line.startswith("ask "))
+        repeats += asked_of.total() - ROWS
     assert len(kept(folder)) == (generations + 1) * ROWS, "one ok answer for each row under each prompt"
     assert len({row for row, _ in kept(folder)}) == ROWS
     assert repeats == lost_in_all <= KILLS * AT_ONCE, "each that was on its way is asked once more, and no other"
@@ -201,7 +169,7 @@ def test_a_second_process_says_so_and_stops(tmp_path, environment):
 # A full disk
 
 
-def assert_resumes(folder: Path, server: Server, failed: subprocess.Popen, free) -> None:
+def assert_resumes(folder: Path, server: Server, failed: Child, free) -> None:
     _, err = failed.communicate(timeout=60)
     assert failed.returncode == 1 and "Traceback" not in err and err.startswith("error: ")
     assert "disk space" in err or "disk is full" in err
@@ -218,8 +186,8 @@ def assert_resumes(folder: Path, server: Server, failed: subprocess.Popen, free)
 def test_a_file_size_limit_keeps_what_was_written(tmp_path, environment, limit):
     folder = small_corpus(tmp_path, ROWS)
     with serving() as server:
-        limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # noqa: E731
-        assert_resumes(folder, server, start(folder, server.url, preexec_fn=limited), lambda: None)
+        limited = f"import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        assert_resumes(folder, server, start(folder, server.url, limited), lambda: None)
 
 
 @pytest.mark.skipif(

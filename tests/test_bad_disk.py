@@ -4,12 +4,12 @@ import os
 import re
 import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import datasets
 import pytest
 from kit import GOOD, encoded, put, run
+from nest import shared
 from PIL import Image
 
 import mmdata
@@ -39,13 +39,10 @@ def test_a_file_size_limit_while_writing_leaves_the_old_release(skin, source, tm
     assert mmdata.build(skin, tmp_path / "큰").version == "1.1.0"
 
 
-FULL_DISK = """
-import shutil, sys
+UNFORESEEN = """
+import shutil
 from collections import namedtuple
-if sys.argv.pop(1) == "unforeseen":
-    shutil.disk_usage = lambda path: namedtuple("usage", "total used free")(0, 0, 1 << 60)
-from mmdata.cli import main
-main()
+shutil.disk_usage = lambda path: namedtuple("usage", "total used free")(0, 0, 1 << 60)
 """
 
 
@@ -61,8 +58,8 @@ def test_a_full_disk_leaves_the_old_release(source, tmp_path, when):
     try:
         skin = mmdata.new("skin", small, like="skin")
         mmdata.build(skin, source)
-        command = [sys.executable, "-c", FULL_DISK, when, "build", skin, "--source", big(tmp_path / "큰")]
-        assert_recovers(skin, source, subprocess.run(command, capture_output=True, text=True, timeout=120))
+        code = UNFORESEEN if when == "unforeseen" else ""
+        assert_recovers(skin, source, shared().run("build", skin, "--source", big(tmp_path / "큰"), code=code))
         subprocess.run(["mount", "-o", "remount,size=64m", small], check=True)
         assert mmdata.build(skin, tmp_path / "큰").version == "1.1.0"
     finally:
@@ -71,7 +68,7 @@ def test_a_full_disk_leaves_the_old_release(source, tmp_path, when):
 
 def test_two_builds_at_once_the_second_says_who_writes(skin, source, tmp_path):
     many = big(tmp_path / "큰")
-    first = subprocess.Popen([sys.executable, "-m", "mmdata.cli", "build", skin, "--source", many])
+    first = shared().start("build", skin, "--source", many)
     while not (skin / ".staging").exists():
         assert first.poll() is None
     second = run("build", skin, "--source", source)

@@ -194,6 +194,20 @@ def test_the_table_has_the_originals_columns(folder, gold, path, tmp_path):
         evaluate(folder, path, table=tmp_path / "none" / "ox.csv")
 
 
+def test_the_table_has_a_line_of_rows_without_an_answer_too(folder, gold, path, tmp_path):
+    first, second, third, *others = gold
+    lines = [answer(first, error="=timeout: no answer in 60 s"), answer(second, error="")]
+    written(path, [*lines, *(answer(id, tag(gold[id])) for id in others)])
+    evaluate(folder, path, table=tmp_path / "ox.csv")
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "ox.csv").read_text("utf-8-sig"), newline="")))
+    assert [row["id"] for row in rows] == [*others, first, second, third]
+    told = [row["summary"] for row in rows[-3:]]
+    assert told == ["'=timeout: no answer in 60 s", "an error without a word", "no prediction"]
+    assert {row[key] for row in rows[-3:] for key in ("truth", "prediction", "O/X", "raw")} == {""}
+    assert [row["latency"] for row in rows[-3:]] == ["0.250", "0.250", ""]
+    assert all(row["file"].startswith("Validation/images") for row in rows)
+
+
 def test_nothing_in_the_corpus_is_changed(folder, gold, path, tmp_path):
     written(path, [answer(id, tag(label)) for id, label in gold.items()])
     shutil.rmtree(folder / "__pycache__", ignore_errors=True)

@@ -88,6 +88,29 @@ def test_evaluators_are_found_by_their_view_and_set_by_name(own, gold, path):
         evaluate(own, path, metrics=["lengths"], options={"at_least": "viel"})
 
 
+ALL = """
+from mmdata.metrics.measures import Measures
+
+
+def every(pairs, rows, *, features=None):
+    return Measures(notes=[pairs[0].row["id"], str(len(rows)), rows[0]["id"], str("label" in features)])
+
+
+every.view = "diagnosis"
+every.targets = ("chat",)
+"""
+
+
+def test_an_evaluator_may_see_rows_that_were_not_answered(folder, gold, path):
+    (folder / "metrics.py").write_text(ALL, encoding="utf-8")
+    first, *_, last = gold
+    told = [last, "12", first, "True"]
+    assert evaluate(folder, written(path, [answer(last, "x")])).measures.notes == told
+    assert judge(folder, "chat", "test", {last: "x"}).notes == told
+    with pytest.raises(BuildError, match="skin has no option 'features'"):
+        evaluate(folder, path, options={"features": "1"})
+
+
 def test_a_fault_of_an_evaluator_names_its_line(own, gold, path):
     written(path, [answer(id, "x") for id in gold])
     with pytest.raises(

@@ -9,45 +9,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import datasets
 import psutil
 import pytest
+from nest import Child, Nest
 from PIL import Image
 
 import mmdata
+from mmdata import plan
 from mmdata.corpus import HOME, Corpus
 from mmdata.releases import Releases
 
 RANDOM_KILLS = 4
 
-# Runs in every Python process of the build under test: counts each rename, replace and fsync of
-# them all in one file, and kills the build at the chosen one, just before it or just after.
-WATCHER = """
-import fcntl, os, signal
-os.environ.setdefault("KILL_MAIN", str(os.getpid()))
-
-def watched(function):
-    def call(*args, **kwargs):
-        with open(os.environ["KILL_COUNT"], "a+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(function.__name__ + "\\n")
-            file.flush()
-            file.seek(0)
-            number = len(file.readlines())
-        at, when = os.environ["KILL_AT"].split()
-        if number == int(at) and when == "before":
-            os.kill(int(os.environ["KILL_MAIN"]), signal.SIGKILL)
-        result = function(*args, **kwargs)
-        if number == int(at) and when == "after":
-            os.kill(int(os.environ["KILL_MAIN"]), signal.SIGKILL)
-        return result
-    return call
-
-for name in ("rename", "replace", "fsync"):
-    setattr(os, name, watched(getattr(os, name)))
-"""
+# Shards of half a megabyte, so that little pictures make several.
+SMALL = "import mmdata.plan\nmmdata.plan.MiB = 1 << 14\n"
 
 READER = """
 import json, sys, tempfile, time
@@ -78,56 +57,66 @@ def read(folder) -> list[str]:
 
 
 def noise(root: Path, seed: int) -> Path:
-    """40 pictures of a megabyte each, so that there are several shards and time to be killed in."""
+    """40 pictures of 20 kilobytes each."""
     r = random.Random(seed)
     for number in range(40):
         half = "TS" if number % 10 else "VS"
         folder = root / f"{half}_{('건선', '정상')[number % 2]}_정면"
         folder.mkdir(parents=True, exist_ok=True)
-        picture = Image.frombytes("RGB", (580, 580), r.randbytes(580 * 580 * 3))
+        picture = Image.frombytes("RGB", (82, 82), r.randbytes(82 * 82 * 3))
         picture.save(folder / f"H1_{seed}{number:03d}_P0_L0.png", compress_level=0)
     return root
 
 
 @pytest.fixture
-def stage(tmp_path):
-    """A corpus with a first release, two sources, and a reader at work all the while."""
+def stage(tmp_path, monkeypatch):
+    """A corpus with a first release, two sources, a nest of builds, and a reader at work all the while."""
+    monkeypatch.setattr(plan, "MiB", 1 << 14)
     skin = mmdata.new("skin", tmp_path / "내 말뭉치", like="skin")
     sources = [noise(tmp_path / "가", 1), noise(tmp_path / "나", 2)]
     (tmp_path / "watch").mkdir()
-    (tmp_path / "watch/sitecustomize.py").write_text(WATCHER)
+    (tmp_path / "watch/sitecustomize.py").write_text("import watcher")
     mmdata.build(skin, sources[0])
     log, stop = tmp_path / "seen.jsonl", tmp_path / "stop"
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    here = str(Path(__file__).parent)
+    environment = os.environ | {"PYTHONPATH": here}
     reader = subprocess.Popen([sys.executable, "-c", READER, skin, log, stop], env=environment)
-    yield skin, sources, tmp_path, log
+    with Nest(env=os.environ | {"PYTHONPATH": f"{tmp_path / 'watch'}{os.pathsep}{here}"}) as nest:
+        yield skin, sources, tmp_path, log, nest
     stop.touch()
     assert reader.wait(60) == 0
 
 
-def start(skin: Path, source: Path, tmp: Path, at: str) -> subprocess.Popen:
+def start(nest: Nest, skin: Path, source: Path, tmp: Path, at: str) -> Child:
+    """A build that is killed at a point, or not."""
     (tmp / "count").write_text("")
-    environment = os.environ | {
-        "PYTHONPATH": str(tmp / "watch"),
-        "KILL_COUNT": str(tmp / "count"),
-        "KILL_AT": at,
-    }
-    command = [sys.executable, "-m", "mmdata.cli", "build", str(skin), "--source", str(source)]
+    watched = os.environ | {"KILL_COUNT": str(tmp / "count"), "KILL_AT": at}
+    itself = "import os\nos.environ['KILL_MAIN'] = str(os.getpid())\n"
+    return nest.start("build", skin, "--source", source, "--workers", 2, env=watched, code=SMALL + itself)
+
+
+def started_alone(skin: Path, source: Path, tmp: Path) -> subprocess.Popen:
+    """A build with nothing of the nest's: a new Python, a server of workers of its own."""
+    command = [sys.executable, "-c", SMALL + "from mmdata.cli import main; main()", "build", skin, "--source", source]
+    environment = os.environ | {"ALONE": str(tmp)}
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def assert_no_process_is_left(tmp: Path) -> None:
+def left_alone(tmp: Path) -> set[int]:
+    """Processes of such builds that have not ended."""
+    left = set()
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("ALONE") == str(tmp) and process.status() != "zombie":
+                left.add(process.pid)
+        except psutil.Error:
+            continue
+    return left
+
+
+def assert_no_process_is_left(nest: Nest, before: set[int], tmp: Path) -> None:
     deadline = time.monotonic() + 30  # A busy machine takes its time to end them.
-    while True:
-        left = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("KILL_COUNT") == str(tmp / "count") and process.status() != "zombie":
-                    left.append(process)
-            except psutil.Error:
-                continue
-        if not left:
-            return
+    while left := (nest.below() - before) | left_alone(tmp):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
 
@@ -154,40 +143,43 @@ def assert_no_litter(skin: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_build_killed_at_any_point_leaves_the_old_or_the_new_release(stage):
-    skin, sources, tmp, log = stage
+    skin, sources, tmp, log, nest = stage
     now = read(skin)
     contents = {now[1]: 0}  # digest of all rows → which source
 
-    began = time.monotonic()
-    assert start(skin, sources[1], tmp, "0 never").wait() == 0
-    seconds = time.monotonic() - began
+    assert start(nest, skin, sources[1], tmp, "0 never").wait() == 0
     now = read(skin)
     contents[now[1]] = 1
     events = len((tmp / "count").read_text().split())
     assert events >= 14, "a build of three shards syncs and renames more often than this"
+    before = nest.below()
 
     # After one is before the next, but for the last of all and what lies between the two around the commit.
     points = [f"{number} before" for number in range(1, events + 1)]
     points += [f"{number} after" for number in range(events - 3, events + 1)]
     r = random.Random(0)
-    times = iter([r.uniform(0.3, 1) * seconds for _ in range(200)])
     kills = {"points": 0, "random": 0, "old": 0, "new": 0}
+    longest = 3.0
     while kills["points"] < len(points) or kills["random"] < RANDOM_KILLS:
         # The other source each round, so that there is always something to write.
         source = sources[1 - contents[now[1]]]
-        point = points[kills["points"]] if kills["points"] < len(points) else None
-        process = start(skin, source, tmp, point or "0 never")
-        if point is None:
-            try:
-                process.wait(next(times))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-        code = process.wait(60)
-        if code == -signal.SIGKILL:
-            kills["points" if point else "random"] += 1
+        if kills["points"] < len(points):
+            point = points[kills["points"]]
+            assert start(nest, skin, source, tmp, point).wait(60) == -signal.SIGKILL, point
+            code = -signal.SIGKILL
+            kills["points"] += 1
         else:
-            assert point is None and code == 0, (point, code)
-        assert_no_process_is_left(tmp)
+            process = started_alone(skin, source, tmp)
+            while not (skin / ".staging").exists() and process.poll() is None:
+                time.sleep(0.005)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(r.uniform(0, longest))
+            process.send_signal(signal.SIGKILL)
+            code = process.wait(60)
+            assert code in (0, -signal.SIGKILL)
+            kills["random"] += code != 0
+            longest *= 1 if code else 0.7  # It was faster.
+        assert_no_process_is_left(nest, before, tmp)
 
         after = read(skin)
         assert after[1] in contents
@@ -198,11 +190,11 @@ def test_a_build_killed_at_any_point_leaves_the_old_or_the_new_release(stage):
             kills["old" if after == now else "new"] += 1
 
         again = mmdata.build(skin, source)
-        now = read(skin)
-        assert now[0] == again.version and contents[now[1]] == sources.index(source)
+        now = [again.version, next(digest for digest, n in contents.items() if sources[n] == source)]
         assert_no_litter(skin)
-        mmdata.prune(skin, keep=3)
+        mmdata.prune(skin, keep=3)  # The reader may be in one that was the newest.
 
+    assert read(skin) == now  # As each round's read of the old release has shown of the one before.
     assert kills["points"] + kills["random"] >= 22
     assert kills["old"] > 0 and kills["new"] > 0, "both sides of the commit were met"
     seen = [json.loads(line) for line in log.read_text().splitlines()]

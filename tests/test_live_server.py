@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tiny_model import write_tiny_gemma
+from tiny_models import tiny
 
 import mmdata
 from mmdata.annotation.store import reading
@@ -18,11 +18,10 @@ from mmdata.annotation.store import reading
 
 @pytest.mark.slow
 def test_a_real_model_behind_transformers_serve_annotates(skin, tmp_path, monkeypatch):
-    model = tmp_path / "tiny-gemma"
-    write_tiny_gemma(model)
+    model = tiny("gemma3")
     mmdata.build(skin, skin / "tiny")
     text = (skin / "prompts" / "describe.yaml").read_text(encoding="utf-8")
-    text = text.replace("gpt-4o-mini", str(model)).replace("temperature: 0.2, max_tokens: 700", "max_tokens: 8")
+    text = text.replace("gpt-4o-mini", model).replace("temperature: 0.2, max_tokens: 700", "max_tokens: 8")
     (skin / "prompts" / "describe.yaml").write_text(text, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

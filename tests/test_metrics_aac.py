@@ -24,7 +24,7 @@ SITUATIONS = [
 ]
 
 
-def row(number: int, persona: int) -> dict:
+def rows_of(number: int, persona: int) -> list[dict]:
     """A combination that was laid by a persona of tiny/: 1 likes food and is polite, 2 likes cars and is not."""
     made = {
         "id": f"{persona}/{number:04}",
@@ -38,13 +38,19 @@ def row(number: int, persona: int) -> dict:
         "context": SITUATIONS[persona - 1],
         "output": ANSWERS[persona - 1],
     }
-    (shown,) = VIEWS.references(made)
-    return shown
+    return list(VIEWS.references(made))
 
 
-def judged(outputs: dict[tuple[int, int], str], **options):
-    pairs = [Pair(one := row(*at), said(one["id"], output)) for at, output in outputs.items()]
-    return METRICS.references(pairs, **{"encoder": "none", "rounds": 50} | options)
+def judged(outputs: dict[tuple, str], also: tuple = (), **options):
+    """Of (number, persona[, style]) → output; the split has all styles of these, and the combinations `also`."""
+    split = {}
+    for number, persona in dict.fromkeys([at[:2] for at in outputs] + [*also]):
+        split |= {(number, persona, one["style"]): one for one in rows_of(number, persona)}
+    pairs = []
+    for (number, persona, *style), output in outputs.items():
+        row = split[number, persona, style[0] if style else "most_likely"]
+        pairs.append(Pair(row, said(row["id"], output)))
+    return METRICS.references(pairs, list(split.values()), **{"encoder": "none", "rounds": 50} | options)
 
 
 def said(id: str, output: str) -> Prediction:
@@ -96,8 +102,37 @@ def test_what_is_predicted_from_the_training_views_is_read_as_its_target():
     stored = {"id": "1/0001", "persona": PERSONAS[1], "cards": [], "attributions": [], "output": ANSWERS[0]}
     (three,) = VIEWS.all_three(stored)
     assert list(METRICS.said_of(three["completion"][0]["content"][0]["text"]).values()) == ANSWERS[0]
-    singles = list(VIEWS.interpretations(stored))
-    assert [one["id"] for one in singles] == [f"1/0001/{style}" for style in VIEWS.STYLES] and three["id"] == "1/0001"
+    for at, style in enumerate(VIEWS.STYLES):
+        assert METRICS.text_of(three["completion"][0]["content"][0]["text"], style) == ANSWERS[0][at]
+
+
+def test_what_is_judged_is_asked_in_the_words_that_are_trained():
+    stored = {"id": "1/0001", "persona_id": "1", "persona": PERSONAS[1], "cards": [1, 2], "clusters": [0, 3]}
+    stored |= {"attributions": [], "context": SITUATIONS[0], "output": ANSWERS[0]}
+    judged = list(VIEWS.references(stored))
+    for view in (VIEWS.interpretations, VIEWS.persona_interpretations):
+        for key in ("id", "style", "prompt"):
+            assert [one[key] for one in view(stored)] == [one[key] for one in judged]
+    assert [one["id"] for one in judged] == [f"1/0001/{style}" for style in VIEWS.STYLES]
+    assert [one["references"] for one in judged] == [[text] for text in ANSWERS[0]]
+    for one, tagged in zip(judged, VIEWS.persona_interpretations(stored), strict=True):
+        assert f"<{one['style']}>" in one["prompt"][0]["content"][-1]["text"]
+        answer = tagged["completion"][0]["content"][0]["text"]
+        assert answer.startswith(f"<{one['style']}> ")
+        assert [METRICS.text_of(answer, one["style"])] == one["references"]
+
+
+@pytest.mark.parametrize(
+    ("output", "wanted"),
+    [
+        ("물", "물"),
+        ("<creative> 물", "물"),
+        ("<most_likely> 빵 <creative> 물", "물"),
+        ("<most_likely> 빵 <alternative> 밥", ""),
+    ],
+)
+def test_of_several_texts_that_of_the_style_counts(output, wanted):
+    assert METRICS.text_of(output, "creative") == wanted
 
 
 # Against the references
@@ -106,24 +141,46 @@ def test_what_is_predicted_from_the_training_views_is_read_as_its_target():
 @pytest.mark.parametrize(
     "output",
     [
-        lambda of: of[1],
-        lambda of: f"<creative> {of[2]}",
-        lambda of: json.dumps(dict(zip(VIEWS.STYLES, of, strict=True))),
+        lambda of, style: of[style],
+        lambda of, style: f"<{style}> {of[style]}",
+        lambda of, style: json.dumps(of),
     ],
 )
 def test_perfect_outputs_have_all(output):
-    made = judged({(n, persona): output(ANSWERS[persona - 1]) for n in (1, 2) for persona in (1, 2)})
+    told = {persona: dict(zip(VIEWS.STYLES, ANSWERS[persona - 1], strict=True)) for persona in (1, 2)}
+    made = judged(
+        {
+            (n, persona, style): output(told[persona], style)
+            for n in (1, 2)
+            for persona in (1, 2)
+            for style in VIEWS.STYLES
+        }
+    )
     found = figures(made)
     assert found["BLEU-4"] == 100 and found["ROUGE-1"] == found["ROUGE-L"] == found["exact"] == 1
-    assert all(one.right for one in made.outcomes) and len(made.outcomes) == 4
-    assert {score.n for score in made.scores} == {4 * len(METRICS.said_of(output(ANSWERS[0])))}
+    assert all(one.right for one in made.outcomes) and len(made.outcomes) == 12
+    assert {score.n for score in made.scores} == {12}
 
 
-def test_a_style_is_compared_with_its_own_reference():
-    right, wrong = (judged({(1, 1): f"<{style}> {ANSWERS[0][2]}"}) for style in ("creative", "most_likely"))
+@pytest.mark.parametrize("tag", ["", "<creative> "])
+def test_a_text_is_compared_with_the_style_that_was_asked_for(tag):
+    right, wrong = (judged({(1, 1, style): tag + ANSWERS[0][2]}) for style in ("creative", "most_likely"))
     assert figures(right)["exact"] == 1 and figures(wrong)["exact"] == 0
-    assert "1 of 1 texts name their style" in " ".join(wrong.notes)
-    assert figures(judged({(1, 1): ANSWERS[0][2]}))["exact"] == 1, "no style named: any"
+    assert wrong.outcomes[0].truth == ANSWERS[0][0]
+
+
+def test_intervals_are_over_combinations():
+    """Three texts of one combination hang together: one combination has no interval."""
+    one = judged({(1, 1, style): text for style, text in zip(VIEWS.STYLES, ANSWERS[0], strict=True)})
+    two = judged({(n, 1, style): "사과" for n in (1, 2) for style in VIEWS.STYLES})
+    assert {score.low for score in one.scores} == {None} and None not in {score.low for score in two.scores}
+
+
+def test_how_a_person_speaks_hangs_on_no_answer():
+    alone = judged({(1, 1, "creative"): "사과 주세요."}, also=((2, 1), (1, 2)))
+    others = judged({(1, 1, "creative"): "사과 주세요.", (2, 1, "most_likely"): "사과 주세요."}, also=((1, 2),))
+    assert figures(alone)["persona consistency"] == pytest.approx(figures(others)["persona consistency"])
+    assert [line[0] for line in alone.tables[0].rows][-1] == "these texts, for another person and situation"
 
 
 @settings(max_examples=10)
@@ -196,4 +253,4 @@ def test_the_table_shows_what_the_figures_are_worth():
     assert made.scores[-1].note == "by spelling alone"
     only = judged({(1, 1): OF_FOOD[0]})
     assert [line[0] for line in only.tables[0].rows] == ["these texts", "the references"]
-    assert METRICS.references([], encoder="none").scores == []
+    assert METRICS.references([], [], encoder="none").scores == []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdata.labels import ClassEntry, LabelMap
-from mmdata.metrics.classification import classify, read_json, read_tag
+from mmdata.metrics.classification import classify, knowing, read_json, read_tag, tags_in
 from mmdata.metrics.intervals import interval, means
 from mmdata.metrics.measures import Measures
 
@@ -49,6 +49,19 @@ def test_a_tag_is_read_by_the_label_map(text, wanted):
 def test_a_tag_is_read_by_names_alone():
     assert read_tag("<style>casual_basic</style>", "style", ["Casual_Basic"]) == "Casual_Basic"
     assert read_tag("<style>건선증</style>", "style", ["건선"]) is None
+
+
+def test_what_stands_in_tags_comes_in_order_and_once():
+    assert tags_in("<label> b\n</Label> <labels>c</labels> <LABEL>a</LABEL> <label>b</label><label>", "label") == [
+        "b",
+        "a",
+    ]
+
+
+def test_a_class_that_was_renamed_or_taken_out_since_is_known():
+    known = knowing(MAP, ["건선증", "백반증"])
+    assert [known.named(cls) for cls in ("건선증", "건선", "백반증", "acne")] == ["건선", "건선", "백반증", "Acne"]
+    assert read_tag("<label>백반증</label>", "label", known) == "백반증" and MAP.named("백반증") is None
 
 
 @pytest.mark.parametrize(
@@ -175,6 +188,28 @@ def test_rows_that_hang_together_are_drawn_together():
     width = together.high - together.low
     assert (alone.low, alone.high) == pytest.approx((together.low, together.high))
     assert width > 2.5 * (apart.high - apart.low)
+
+
+def test_pictures_of_one_person_are_drawn_together():
+    """Ten equal pictures of each of 40 persons say as much of a class as 40 pictures."""
+    random = np.random.default_rng(4)
+    truth = [CLASSES[n] for n in random.integers(0, 4, 40)]
+    said = [
+        one if random.random() < 0.7 else CLASSES[n] for one, n in zip(truth, random.integers(0, 4, 40), strict=True)
+    ]
+    alone, each, apart, together = (
+        classify(truth * times, said * times, CLASSES, groups=groups, rounds=2000).scores[:4]
+        for times, groups in ((1, None), (1, range(40)), (10, None), (10, [*range(40)] * 10))
+    )
+    for one, own, close, wide in zip(alone, each, apart, together, strict=True):
+        assert close.value == pytest.approx(wide.value)
+        assert (wide.low, wide.high) == (own.low, own.high)
+        assert (wide.low, wide.high) == pytest.approx((one.low, one.high), abs=0.03)
+        assert wide.high - wide.low > 2.5 * (close.high - close.low)
+    (person, *_) = classify(truth, said, CLASSES, groups=["a"] * 40).scores
+    assert (person.low, person.high) == (None, None)
+    with pytest.raises(ValueError, match="2 groups are given for 40 rows"):
+        classify(truth, said, CLASSES, groups=["a", "b"])
 
 
 def test_what_does_not_count_is_left_out():

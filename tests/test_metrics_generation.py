@@ -39,7 +39,7 @@ def test_bleu_is_sacrebleus(tokenize, rows):
     metric = sacrebleu.BLEU(tokenize=tokenize, effective_order=True)
     wanted = metric.corpus_score(texts, list(map(list, zip(*references, strict=True)))).score
     found = bleu(texts, references, tokenize=tokenize, rounds=5)
-    assert found.value == pytest.approx(wanted)
+    assert found.value == pytest.approx(wanted, abs=1e-9)
     assert f"tok:{tokenize}|" in found.note and f"sacrebleu {sacrebleu.__version__}" in found.note
 
 
@@ -96,12 +96,32 @@ def test_rouge_of_korean_worked_out_by_hand():
     assert tokens_of("물을 A", "char") == ["물", "을", "a"]
 
 
+@settings(max_examples=40)
+@given(ROWS, st.lists(WORDS, min_size=8, max_size=8))
+def test_references_alone_decide_which_rows_have_a_rouge_2(rows, others):
+    texts, references = [text for text, _ in rows], [list(of) for _, of in rows]
+    ours, theirs = (np.isnan(rouge(said, references)["ROUGE-2"]) for said in (texts, others[: len(rows)]))
+    assert ours.tolist() == theirs.tolist()
+    assert ours.tolist() == [all(len(tokens_of(one, "13a")) < 2 for one in of) for of in references]
+
+
+def test_a_wrong_answer_of_one_word_has_no_rouge_2_of_1():
+    references = [["빨간 버스"], ["it is red"], ["네"]]
+    made = generate(["빨간 버스", "bus", "아니요"], references)
+    (score,) = (one for one in made.scores if one.name == "ROUGE-2")
+    assert (score.value, score.n) == (1 / 2, 2)
+    assert made.notes == ["ROUGE-2 leaves out 1 of 3 texts: no reference of theirs has two tokens"]
+
+
 @pytest.mark.parametrize("tokenize", ["13a", "char"])
 @pytest.mark.parametrize("texts", [TEXTS, ["네"], ["yes", "no", "아니요"]])
 def test_equal_texts_have_100_and_1(texts, tokenize):
     made = generate(texts, [["다른 말", text] for text in texts], tokenize=tokenize, encode=letters, ids=texts)
     found = {score.name: score.value for score in made.scores}
     assert found.pop("BLEU-4") == 100
+    # One token has no pair: of it there is no ROUGE-2 above 0.
+    of_two = [len(tokens_of(text, tokenize)) > 1 for text in texts]
+    assert found.pop("ROUGE-2") == pytest.approx(sum(of_two) / len(texts))
     assert set(found) >= {"ROUGE-1", "ROUGE-L", "exact", "similarity"}
     assert all(value == pytest.approx(1) for value in found.values())
     assert all(one.right for one in made.outcomes)

@@ -127,8 +127,8 @@ def rounds_of(count: int) -> list[dict]:
     return made
 
 
-def pair(row: dict, **said) -> Pair:
-    asked = {"id": row["id"], "view": "ranking", "split": "validation", "version": "1.0.0", "model": "m", "prompt": ""}
+def pair(row: dict, version="1.0.0", **said) -> Pair:
+    asked = {"id": row["id"], "view": "ranking", "split": "validation", "version": version, "model": "m", "prompt": ""}
     return Pair(row, Prediction(**asked, seconds=0, **said))
 
 
@@ -199,25 +199,36 @@ def test_the_sample_is_ranked():
 # EvalAI
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    """The rows of the sample's validation split, by id."""
+    return asked_of(CORPUS, "ranking", "validation", "sample").rows
+
+
 @pytest.fixture
-def predicted(tmp_path):
+def predicted(shipped, tmp_path):
+    return predictions_of(shipped, tmp_path)
+
+
+def predictions_of(rows, folder, version="sample"):
     random = np.random.default_rng(3)
-    with PredictionFile(tmp_path / "predictions.jsonl") as out:
-        for row in rounds_of(20):
-            out.add(pair(row, scores=random.integers(0, 30, 100).astype(float).tolist()).prediction)
+    with PredictionFile(folder / "predictions.jsonl") as out:
+        for row in rows.values():
+            out.add(pair(row, version, scores=random.integers(0, 30, 100).astype(float).tolist()).prediction)
     return out.path
 
 
-def test_a_submission_is_written_and_read_back_to_the_same_figures(predicted, tmp_path):
-    assert EVALAI.write(predicted, tmp_path / "sub.json") == 20
+def test_a_submission_is_written_and_read_back_to_the_same_figures(shipped, predicted, tmp_path):
+    assert EVALAI.write(predicted, tmp_path / "sub.json") == len(shipped) == 30
     entries = json.loads((tmp_path / "sub.json").read_text())
     assert entries[3].keys() == {"image_id", "round_id", "ranks"}
-    assert (entries[13]["image_id"], entries[13]["round_id"]) == (1, 4)
+    assert [(one["image_id"], one["round_id"]) for one in entries] == [
+        (row["image_id"], row["round_id"]) for row in shipped.values()
+    ]
     assert all(sorted(one["ranks"]) == list(range(1, 101)) for one in entries)
-    assert EVALAI.read(tmp_path / "sub.json", tmp_path / "theirs.jsonl", split="validation", version="1.0.0") == 20
-    rows = {row["id"]: row for row in rounds_of(20)}
+    assert EVALAI.read(tmp_path / "sub.json", tmp_path / "theirs.jsonl", split="validation", version="sample") == 30
     ours, theirs = (
-        METRICS.ranking([Pair(rows[one.id], one) for one in read_predictions(path)])
+        METRICS.ranking([Pair(shipped[one.id], one) for one in read_predictions(path)])
         for path in (predicted, tmp_path / "theirs.jsonl")
     )
     assert ours.scores == theirs.scores and ours.outcomes == theirs.outcomes
@@ -245,9 +256,27 @@ def test_what_is_no_submission_is_said(said, wanted, tmp_path):
     assert not (tmp_path / "out.jsonl").exists()
 
 
-def test_a_submission_has_all_rounds_or_is_not_written(predicted, tmp_path):
-    with PredictionFile(predicted) as out:
-        out.add(pair(rounds_of(21)[20], error="the server was not reached").prediction)
-    with pytest.raises(MmdataError, match=r"1 of 21 rounds have not 100 scores, val/2/1 \(the server"):
-        EVALAI.write(predicted, tmp_path / "sub.json")
+def test_a_submission_has_all_rounds_or_is_not_written(shipped, tmp_path):
+    first, *others = shipped
+    path = predictions_of({first: shipped[first]}, tmp_path)
+    words = (
+        rf"29 of the 30 rounds of the validation split of version sample are missing, such as {others[0]}\. .* rank.py"
+    )
+    with pytest.raises(MmdataError, match=words):
+        EVALAI.write(path, tmp_path / "sub.json")
+    predictions_of({id: shipped[id] for id in others[1:]}, tmp_path)
+    with PredictionFile(path) as out:
+        out.add(pair(shipped[others[0]], "sample", error="the server was not reached").prediction)
+    with pytest.raises(MmdataError, match=rf"1 of 30 rounds have not 100 scores, {others[0]} \(the server"):
+        EVALAI.write(path, tmp_path / "sub.json")
+    predictions_of(shipped | {"x": shipped[first] | {"id": "val/7/11"}}, tmp_path)
+    with pytest.raises(MmdataError, match=r"1 of 31 rounds are not in the validation split .*, such as val/7/11"):
+        EVALAI.write(path, tmp_path / "sub.json")
     assert not (tmp_path / "sub.json").exists()
+
+
+def test_a_submission_is_of_one_version(shipped, predicted, tmp_path):
+    predictions_of(dict(list(shipped.items())[:1]), tmp_path, version="0.9.0")
+    with pytest.raises(MmdataError, match=r"more than one version: 'sample' \(30\), '0.9.0' \(1\)"):
+        EVALAI.write(predicted, tmp_path / "sub.json")
+    assert EVALAI.write(predicted, tmp_path / "sub.json", version="sample") == 30

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from mmdata.errors import MmdataError
 from mmdata.predictions import Prediction, PredictionFile, held, lines_of, read_predictions
 
+ASKED = {"view": "diagnosis", "split": "test", "version": "1.0.0", "model": "m", "revision": ""}
+
 
 def said(id="a", output="건선", **kw):
     given = {"view": "diagnosis", "split": "test", "version": "1.0.0", "model": "m", "prompt": "p", "seconds": 0.5}
@@ -79,7 +81,8 @@ def test_a_killed_run_loses_nothing_that_it_had(tmp_path):
     with PredictionFile(path) as file:
         assert [one.id for one in file.predictions] == [str(n) for n in range(len(file.predictions))]
         assert len(file.predictions) > 60
-        assert file.done("m", "") == {(one.id, "p") for one in file.predictions}
+        asked = ASKED | {"view": "v", "split": "s", "version": "1"}
+        assert file.done(**asked) == {(one.id, "p") for one in file.predictions}
 
 
 def test_what_is_done_is_what_this_model_answered(tmp_path):
@@ -92,8 +95,17 @@ def test_what_is_done_is_what_this_model_answered(tmp_path):
             said("e", output=""),
         ):
             file.add(one)
-        assert file.done("m", "") == {("a", "p"), ("e", "p")}
-        assert file.done("m", "r") == {("d", "p")}
+        assert file.done(**ASKED) == {("a", "p"), ("e", "p")}
+        assert file.done(**(ASKED | {"revision": "r"})) == {("d", "p")}
+
+
+@pytest.mark.parametrize("other", [{"view": "chat"}, {"split": "train"}, {"version": "1.1.0"}])
+def test_an_answer_about_another_view_split_or_release_is_none(tmp_path, other):
+    """The same question has the same prompt there; it is asked once more, as `evaluate` would not find the answer."""
+    with PredictionFile(tmp_path / "p.jsonl") as file:
+        file.add(said("a", **other))
+        assert file.done(**ASKED) == set()
+        assert file.done(**(ASKED | other)) == {("a", "p")}
 
 
 def test_of_several_about_one_row_the_last_answer_counts():

@@ -12,7 +12,7 @@ from training import CONFIGS
 import mmdata
 from mmdata.annotation.prompt import read_prompt
 from mmdata.annotation.questions import key_of
-from mmdata.annotation.rejected import rejected
+from mmdata.annotation.rejected import Judged, rejected
 from mmdata.annotation.store import Answer, writing
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
@@ -25,7 +25,7 @@ PROMPTS = ["situation", "interpretations"]
 
 def said_of(folder, id: str) -> dict:
     rows = mmdata.view(folder, "references", split="train", streaming=False)
-    return dict(zip(interpreted.STYLES, next(row["references"] for row in rows if row["id"] == id), strict=True))
+    return {row["style"]: row["references"][0] for row in rows if row["combination"] == id}
 
 
 def correct(folder, id: str, **changes: str) -> None:
@@ -71,6 +71,10 @@ def test_only_judgements_count_and_none_is_kept_when_it_is_taken_back(tmp_path):
     mmdata.release(folder, prompts=PROMPTS)
     # What stood there is what a person now took away: the same rows under datasets' cache, another truth.
     assert preferences(folder) == {"2/0003/most_likely": (before["most_likely"], "사람이, 그리고 규칙이 고쳤어요.")}
+    correct(folder, "2/0003", most_likely="더 낫게 고쳤어요.")
+    correct(folder, "2/0003", most_likely="가장 낫게 고쳤어요.")
+    with pytest.raises(MmdataError, match="preferences gives nothing"):  # The release's text is the worst of the three.
+        preferences(folder)
 
 
 def test_an_answer_that_was_discarded_is_rejected_once_there_is_another(tmp_path):
@@ -78,8 +82,9 @@ def test_an_answer_that_was_discarded_is_rejected_once_there_is_another(tmp_path
     corpus = Corpus(folder)
     before = put(folder, "2/0005", None, status="discarded", kind="reannotate", made_by="rule")
     assert rejected(corpus) == {}
-    put(folder, "2/0005", json.dumps(dict.fromkeys(interpreted.STYLES, "다시 물었어요."), ensure_ascii=False))
-    assert rejected(corpus) == {"2/0005": {"interpretations": before}}
+    after = json.dumps(dict.fromkeys(interpreted.STYLES, "다시 물었어요."), ensure_ascii=False)
+    put(folder, "2/0005", after)
+    assert rejected(corpus) == {"2/0005": {"interpretations": Judged(before, after)}}
     (folder / "annotations.sqlite").unlink()
     assert rejected(corpus) == {}, "a corpus that was pulled has no store"
 
@@ -119,6 +124,11 @@ def preferring(output, folder, **more) -> tuple:
     return opening.parse(opening.DataArguments, trl.DPOConfig, trl.ModelConfig, args=given)
 
 
+def rewarding(output, **more) -> tuple:
+    given = flags("tiny_skin_grpo", output, dataset_name=HOME / "skin", **more)
+    return opening.parse(grpo.Recipe, trl.GRPOConfig, trl.ModelConfig, args=given)
+
+
 def logged(output) -> list[dict]:
     return json.loads((output / "checkpoint-3" / "trainer_state.json").read_text())["log_history"]
 
@@ -151,6 +161,28 @@ def test_what_no_preference_can_be_learned_from_is_refused_before_a_model_is_ope
     rows.remove_columns("rejected").add_column("rejected", rows["chosen"]).to_parquet(tmp_path / "data/train.parquet")
     with pytest.raises(SystemExit, match="3 rows have one text as chosen and rejected"):
         dpo.main(*preferring(tmp_path / "out", tmp_path / "data", dataset_config="default"))
+
+
+@pytest.mark.parametrize("recipe", ["dpo", "grpo"])
+def test_a_finished_one_does_nothing_and_what_cannot_be_set_up_is_one_message(
+    recipe, corrected, tmp_path, monkeypatch, capsys
+):
+    output, more = tmp_path / "out", {"max_steps": 1, "save_steps": 1}
+    if recipe == "dpo":
+        trainer = ("DPOTrainer", lambda **changes: dpo.main(*preferring(output, corrected, **more, **changes)))
+    else:
+        trainer = ("GRPOTrainer", lambda **changes: grpo.main(*rewarding(output, **more, **changes)))
+    name, train = trainer
+    with pytest.raises(SystemExit, match=r"cannot be set up as asked: .*attention"):
+        train(attn_implementation="nonesuch")
+    train()
+    monkeypatch.setattr(trl, name, None)
+    for left in ("trained.json", "adapter_model.safetensors"):  # As a kill after the last checkpoint leaves it.
+        (output / left).unlink()
+    train()
+    assert (output / "adapter_model.safetensors").exists()
+    train()
+    assert "trained already, 1 steps" in capsys.readouterr().out
 
 
 NAMES = ["건선", "아토피", "정상"]
@@ -211,8 +243,7 @@ def test_three_steps_of_grpo_reward_the_rows_own_class(tmp_path, monkeypatch):
         return right_class
 
     monkeypatch.setattr(grpo, "right_class", watched)
-    rewarded = flags("tiny_skin_grpo", tmp_path / "out", dataset_name=HOME / "skin")
-    grpo.main(*opening.parse(grpo.Recipe, trl.GRPOConfig, trl.ModelConfig, args=rewarded))
+    grpo.main(*rewarding(tmp_path / "out"))
     truth = {
         row["id"]: row["label"]
         for row in mmdata.view(HOME / "skin", "diagnosis", split="train", version="sample", streaming=False)

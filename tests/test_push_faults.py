@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 from hub_api import WRITE
 from hub_server import Fault, at, serving, since
-from hubbing import REPO, assert_whole, corpus_of, harmless, held, started, using
+from hubbing import REPO, assert_whole, corpus_of, forked, harmless, held, started, using
 
 from mmdata.errors import HubError
 from mmdata.verbs import push as verb
@@ -196,13 +196,12 @@ def test_a_push_killed_anywhere_is_completed_by_the_next(birds, start, tmp_path)
             stall = Fault(how="stall", after=after)
             hub.behave = lambda request, part=part, stall=stall: stall if part in request.path else None
             hubs.append(hub)
-            pushes.append(started(stack, hub, tmp_path / str(number), birds, NEW))
+            pushes.append(forked(stack, hub, tmp_path / str(number), birds, NEW))
         for (part, after), hub, process in zip(cases, hubs, pushes, strict=True):
             while not hub.stalled.wait(0.1):
-                assert process.poll() is None, process.communicate()[0]
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-            assert process.returncode == -signal.SIGKILL
+                assert process.poll() is None, process.communicate()
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
             assert_whole(hub)
             committed = part == "/tag/" or (part == "/commit/" and after)
             assert held(hub) == (new if committed else old, old_tags), (part, after)
@@ -225,8 +224,8 @@ def test_two_pushes_at_once_make_one_version(birds, start, tmp_path):
 
     hub.behave = meet
     with ExitStack() as stack:
-        pushes = [started(stack, hub, tmp_path / name, birds, OLD) for name in ("one", "other")]
-        said = [harmless(process.communicate(timeout=90)[0]) for process in pushes]
+        pushes = [forked(stack, hub, tmp_path / name, birds, OLD) for name in ("one", "other")]
+        said = [harmless("".join(process.communicate())) for process in pushes]
     assert sorted(process.returncode for process in pushes) == [0, 1]
     lost = next(text for text, process in zip(said, pushes, strict=True) if process.returncode)
     assert "412" in lost and "Traceback" not in lost

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import datasets
@@ -14,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from answering import answer, finding, newest, stored
 from kit import encoded, photo
+from nest import shared
 from rich.console import Console
-from test_kill import WATCHER
 
 import mmdata
 from mmdata.annotation.store import Store
@@ -259,12 +257,9 @@ def test_several_shards_keep_rows_and_answers_together(tmp_path, monkeypatch):
 
 
 def started(skin, tmp, at):
-    (tmp / "watch").mkdir(exist_ok=True)
-    (tmp / "watch/sitecustomize.py").write_text(WATCHER)
     (tmp / "count").write_text("")
-    environment = os.environ | {"PYTHONPATH": str(tmp / "watch"), "KILL_COUNT": str(tmp / "count"), "KILL_AT": at}
-    code = f"from mmdata.verbs.release import release; release({str(skin)!r})"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, timeout=120)
+    environment = os.environ | {"KILL_COUNT": str(tmp / "count"), "KILL_AT": at}
+    done = shared().run("release", skin, env=environment, code="import watcher")
     return done.returncode, (tmp / "count").read_text().split()
 
 

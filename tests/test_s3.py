@@ -7,7 +7,6 @@ import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import obstore
 import pytest
 from kit import put
+from nest import shared
 from weed import KEYS, Server, free_ports
 
 import mmdata
@@ -45,8 +45,7 @@ def tiny(server):
 
 def build(skin: Path, url: str, endpoint: str, **more: str) -> subprocess.CompletedProcess:
     environment = os.environ | KEYS | {"AWS_ENDPOINT_URL": endpoint} | more
-    command = [sys.executable, "-m", "mmdata.cli", "build", str(skin), "--source", url]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    return shared().run("build", skin, "--source", url, env=environment)
 
 
 def assert_one_message(done: subprocess.CompletedProcess, *words: str) -> None:

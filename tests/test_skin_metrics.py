@@ -60,6 +60,7 @@ def test_rows_without_an_answer_are_asked_too(built_skin):
         "gender": "F",
         "age_range": "30s",
         "site": "H1",
+        "subject": "H1_0001",
         "describe": None,
     }
     features = datasets.Features(
@@ -67,9 +68,8 @@ def test_rows_without_an_answer_are_asked_too(built_skin):
     )
     assert list(views(built_skin).chat(row, features)) == []
     made = views(built_skin).diagnosis(row, features)
-    assert (
-        made | {"id": "a", "images": [None], "label": 1, "view": 0, "gender": "F", "age": "30s", "site": "H1"} == made
-    )
+    told = {"label": 1, "view": 0, "gender": "F", "age": "30s", "site": "H1", "subject": "H1_0001"}
+    assert made | {"id": "a", "images": [None]} | told == made
 
 
 # The validation split
@@ -136,6 +136,7 @@ def test_an_option_that_is_not_there(skin):
 # Answers
 
 
+ROW = {"label": 0, "view": 0, "age": None, "gender": None, "site": None, "subject": None}
 READ = {
     "<label>건선</label>\n<summary>은백색 인설이 보임.</summary>": ("건선", "은백색 인설이 보임."),
     "소견입니다.\n<LABEL> 건선 </LABEL>": ("건선", ""),
@@ -144,6 +145,7 @@ READ = {
     "<label>건선</label> <label>정상</label>": ("None", "label '건선' and '정상' are different classes"),
     "<label>건선증 </label>": ("건선", ""),
     "<label>습진</label>": ("None", "label '습진' is not in labels.yaml"),
+    "<label>건선</label> <label>습진</label>": ("None", "label '습진' is not in labels.yaml"),
     "<label>진단불가</label>": ("None", "label '진단불가' is not in labels.yaml"),
     "건선으로 보입니다.": ("None", "there is no <label>…</label>"),
     "": ("None", "there is no <label>…</label>"),
@@ -186,7 +188,7 @@ def test_slices_are_of_what_the_rows_say(built_skin, features):
     from mmdata.evaluating.pairs import Pair
 
     rows = [
-        {"label": n % 2, "view": n % 2, "age": "30대" if n < 4 else None, "gender": None, "site": "H1"}
+        {"label": n % 2, "view": n % 2, "age": "30대" if n < 4 else None, "gender": None, "site": "H1", "subject": None}
         for n in range(8)
     ]
     pairs = [Pair(row, answer(str(n), tag("건선"))) for n, row in enumerate(rows)]
@@ -203,8 +205,35 @@ def test_a_release_of_before_a_class_was_added(built_skin, features):
     from mmdata.evaluating.pairs import Pair
 
     older = dict(features) | {"label": datasets.ClassLabel(names=["건선", "아토피"])}
-    row = {"label": 0, "view": 0, "age": None, "gender": None, "site": None}
     made = metrics(built_skin).diagnosis(
-        [Pair(row, answer("a", tag("정상"))), Pair(row, answer("b", tag("건선")))], older
+        [Pair(ROW, answer("a", tag("정상"))), Pair(ROW, answer("b", tag("건선")))], older
     )
-    assert [one.said for one in made.outcomes] == ["None", "건선"]
+    assert [(one.said, one.note) for one in made.outcomes] == [
+        ("None", "label '정상' is no class of this release"),
+        ("건선", "양측 볼에 홍반이 있음."),
+    ]
+
+
+def test_a_release_of_before_a_class_was_renamed(built_skin, features):
+    """What it calls 건선증 is 건선 now, 아토피 and 아토피 피부염 are one, and 백반증 is no more."""
+    from mmdata.evaluating.pairs import Pair
+
+    older = dict(features) | {"label": datasets.ClassLabel(names=["건선증", "아토피", "아토피 피부염", "백반증"])}
+    said = [(0, "건선증"), (0, "건선"), (1, "아토피 피부염"), (2, "아토피"), (3, "백반증"), (0, "백반증")]
+    pairs = [Pair(ROW | {"label": cls}, answer(str(n), tag(word))) for n, (cls, word) in enumerate(said)]
+    made = metrics(built_skin).diagnosis(pairs, older)
+    assert [one.right for one in made.outcomes] == [True] * 5 + [False]
+    assert (made.outcomes[5].truth, made.outcomes[5].said) == ("건선", "백반증")
+    assert made.confusions[0].truth == ["건선", "아토피", "백반증"]
+
+
+def test_pictures_of_one_subject_are_drawn_together(built_skin, features):
+    """20 subjects, of whom 14 are called right in each of their five pictures; and 100 pictures of nobody known."""
+    from mmdata.evaluating.pairs import Pair
+
+    answers = [answer(f"{n} {m}", tag("건선" if n < 14 else "정상")) for n in range(20) for m in range(5)]
+    known = [Pair(ROW | {"subject": one.id.split()[0]}, one) for one in answers]
+    nobody = [Pair(ROW, one) for one in answers]
+    together, apart = (metrics(built_skin).diagnosis(pairs, features).scores[0] for pairs in (known, nobody))
+    assert together.value == apart.value == 0.7
+    assert together.high - together.low > 1.8 * (apart.high - apart.low)

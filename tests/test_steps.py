@@ -5,12 +5,12 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 
 import pytest
 from game import BUILDER, MAKING, made, owners, ran
 from kit import encoded, photo, put, run
+from nest import shared
 
 import mmdata
 from mmdata.corpus import Corpus
@@ -105,11 +105,10 @@ def test_many_parts_by_one_worker_and_by_two_make_the_same_bytes(game):
 @pytest.mark.slow
 def test_killed_in_any_step_it_goes_on_and_the_bytes_are_the_same(game, tmp_path):
     owners(game[1], **{f"사람{n:03d}": f"{n}" for n in range(60)})
-    command = [sys.executable, "-m", "mmdata.cli", "build", game[0], "--source", game[1], "--workers", "2"]
     environment = os.environ | {"STEPS_SLOW": "0.02"}
     log = tmp_path / "ran"
     for wanted in ("cards", "decks", "owners", "hands 사람005", "hands 사람045"):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = shared().start("build", game[0], "--source", game[1], "--workers", 2, env=environment)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and not (log.exists() and wanted in log.read_text().split("\n")):
             time.sleep(0.005)

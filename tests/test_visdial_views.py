@@ -98,6 +98,15 @@ def test_an_answer_that_is_nowhere_else_is_in_no_prompt_of_its_round(row):
     assert [m["content"] for m in chat["messages"] if m["role"] == "assistant"] == [t["answer"] for t in row["turns"]]
 
 
+@given(dialogues())
+def test_what_is_judged_is_asked_in_the_words_that_are_trained(row):
+    (chat,) = VIEWS.chat(row)
+    trained = [chat["messages"][: 2 * number + 1] for number in range(len(row["turns"]))]
+    for view in (VIEWS.completion, VIEWS.replies, VIEWS.ranking):
+        assert [one["prompt"] for one in view(row)] == trained
+    assert trained[0][0]["content"] == f"{row['caption']}\n\n{row['turns'][0]['question']}"
+
+
 def test_the_question_to_a_model_holds_no_answer_to_it(tmp_path):
     row = rows_of(saved(tmp_path, official(dialogues=1)))["val/100"]
     asked = parse_prompt(HOME / "visdial/prompts/answer.yaml").render(row)

@@ -1,6 +1,7 @@
 """Worker processes: killed, interrupted, one or two; the rows are the same."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from kit import run
 from PIL import Image
 
 import mmdata
@@ -22,15 +24,20 @@ def skin(tmp_path):
     return mmdata.new("skin", tmp_path / "내 말뭉치", like="skin")
 
 
-@pytest.fixture
-def many(tmp_path):
-    """60 noise pictures of 2 MB: several shards, and time to interfere."""
-    root = tmp_path / "원본"
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    root = tmp_path_factory.mktemp("원본")
     for number in range(60):
         folder = root / f"{'TS' if number % 10 else 'VS'}_{('건선', '정상')[number % 2]}_정면"
         folder.mkdir(parents=True, exist_ok=True)
         Image.frombytes("RGB", (820, 820), os.urandom(820 * 820 * 3)).save(folder / f"{number}.png", compress_level=0)
     return root
+
+
+@pytest.fixture
+def many(noise, tmp_path):
+    """60 noise pictures of 2 MB: several shards, and time to interfere."""
+    return shutil.copytree(noise, tmp_path / "원본")
 
 
 def shards(build):
@@ -144,7 +151,7 @@ def test_a_fault_in_builder_py_is_one_line_that_names_it(skin, place):
     builder.write_text(text.replace(first[place], "{}['없는 것']"), encoding="utf-8")
     with pytest.raises(CorpusError, match=rf"builder\.py, line {line}: KeyError: '없는 것' \(while .*{place}\(\)"):
         mmdata.build(skin, skin / "tiny")
-    done = subprocess.run(command(skin, skin / "tiny"), capture_output=True, text=True)
+    done = run("build", skin, "--source", skin / "tiny")
     assert done.returncode == 1 and "Traceback" not in done.stderr and done.stderr.count("error:") == 1
 
 
@@ -175,6 +182,6 @@ def test_a_touched_file_makes_no_release_and_a_changed_byte_does(skin, many):
 
 def test_an_unchanged_source_is_said_to_be_so(skin):
     source = skin / "tiny"
-    subprocess.run(command(skin, source), check=True, capture_output=True)
-    said = subprocess.run(command(skin, source), check=True, capture_output=True, text=True).stdout
+    assert run("build", skin, "--source", source).returncode == 0
+    said = run("build", skin, "--source", source).stdout
     assert said.startswith("Nothing has changed since skin 1.0.0; no release was made")

@@ -2,30 +2,29 @@
 
 python training_recipes/aac_persona.py --config training_recipes/configs/aac_persona_qwen.yaml
 python training_recipes/aac_persona.py --config training_recipes/configs/aac_persona_qwen.yaml --predict test
-python training_recipes/aac_persona.py --config training_recipes/configs/aac_text_qwen.yaml
+python training_recipes/aac_persona.py --config … --conditioned false --output_dir out/aac_text_qwen
 
-Always train the second too: words alone are the baseline to beat, and what vLLM can serve. `--predict` trains nothing: it
-writes the most likely interpretation of a split's rows for `mmdata evaluate`.
+Always train the last too: words alone are the baseline to beat, and what vLLM can serve. `--predict` trains nothing: it
+writes the interpretations of a split's rows, those of the view `references`, for `mmdata evaluate`.
 """
 
-import hashlib
-import json
-import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import transformers
 import trl
-from mmdata.training_recipes.generating import Model, revision_of
+from mmdata.training_recipes.generating import Model
 from mmdata.training_recipes.models import aac
+from mmdata.training_recipes.predicting import Run
+from mmdata.training_recipes.questions import of_view
+from rich.console import Console
 
-import mmdata
-from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
-from mmdata.predictions import Prediction, PredictionFile
-from mmdata.training_recipes import opening, preflight
-from mmdata.views import newest_or_sample
+from mmdata.predictions import PredictionFile
+from mmdata.progress import Terminal
+from mmdata.training_recipes import finishing, opening, preflight
 
 TOLD = ["prompt", "persona_id", "clusters", "context"]
 
@@ -42,86 +41,86 @@ class Recipe(opening.DataArguments):
     predictions: str | None = field(default=None, metadata={"help": "Where to; said-SPLIT.jsonl in output_dir."})
 
 
-def main(recipe: Recipe, training: trl.SFTConfig, model: trl.ModelConfig) -> None:
+def main(recipe: Recipe, training: trl.SFTConfig, model: trl.ModelConfig) -> int:
+    """The exit code; that of `--predict` says whether some rows are errors."""
     if recipe.predict:
-        return predict(recipe, Path(training.output_dir))
+        return predict(recipe, Path(training.output_dir), training.per_device_eval_batch_size)
     train, held_out = opening.open_rows(recipe, *TOLD, "images", "completion", evaluate=training.eval_strategy != "no")
     processor = opening.chat_processor(recipe, training, model)
     facts = opening.facts(recipe, model, training, train)
-    facts |= {name: getattr(recipe, name) for name in ("conditioned", "slots", "width", "unknown")}
-    checkpoint = opening.guard(training.output_dir, facts)
-    quantised, adapter = trl.get_quantization_config(model), trl.get_peft_config(model)
-    loaded = {"revision": model.model_revision, "attn_implementation": model.attn_implementation, "dtype": model.dtype}
+    asked = finishing.digest(recipe, training, model)
+    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
+    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+        return 0
 
     about = None
     if recipe.conditioned:
         people, clusters = sorted(set(train["persona_id"])), [n for row in train["clusters"] for n in row or []]
         about = aac.Conditions(people=people, clusters=max(clusters, default=0) + 1, slots=recipe.slots,
                                width=recipe.width, unknown=recipe.unknown).numbered(processor)  # fmt: skip
-        train, held_out = (
-            rows and rows.map(told, fn_kwargs={"about": about}, input_columns=TOLD) for rows in (train, held_out)
-        )
+        if held_out and not {*people} & {*held_out["persona_id"]} and training.process_index == 0:
+            print(f"{recipe.dataset_test_split}: no person of it is in {recipe.dataset_train_split}: all are strangers")
+        made = (rows and rows.map(told, fn_kwargs={"about": about}, input_columns=TOLD) for rows in (train, held_out))
+        train, held_out = made
     with training.main_process_first(desc="preflight"):
         preflight.checked(train, held_out, processor, training, recipe)
 
     start: Any = model.model_name_or_path
-    if about:
-        if adapter:
-            adapter.modules_to_save = [*(adapter.modules_to_save or []), "persona"]
-        if quantised:
-            quantised.llm_int8_skip_modules = ["persona", "lm_head"]
-        transformers.set_seed(training.seed)
-        start, about = aac.condition(start, processor, about, quantization_config=quantised, **loaded)
-    else:
-        training.model_init_kwargs = loaded
-    trainer = trl.SFTTrainer(
-        start,
-        training,
-        processing_class=processor,
-        train_dataset=train,
-        eval_dataset=held_out,
-        quantization_config=None if about else quantised,
-        peft_config=adapter,
-    )
+    quantised, adapter = trl.get_quantization_config(model), trl.get_peft_config(model)
+    training.model_init_kwargs = opening.loading(model, training)
+    with opening.setting_up(model.model_name_or_path):
+        if about:
+            if adapter:
+                adapter.modules_to_save = [*(adapter.modules_to_save or []), "persona"]
+            if quantised:
+                quantised.llm_int8_skip_modules = ["persona", "lm_head"]
+            transformers.set_seed(training.seed)
+            loaded, training.model_init_kwargs = training.model_init_kwargs, None
+            start, about = aac.condition(start, processor, about, **{"quantization_config": quantised, **loaded})
+            if adapter and training.should_save:  # Now: a run that was killed at its very end is ended without a model.
+                opening.write_json(Path(training.output_dir, aac.PERSONA), about.model_dump())
+        trainer = trl.SFTTrainer(
+            start,
+            training,
+            processing_class=processor,
+            train_dataset=train,
+            eval_dataset=held_out,
+            quantization_config=None if about else quantised,
+            peft_config=adapter,
+        )
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
-    if about and adapter and trainer.is_world_process_zero():
-        opening.write_json(Path(training.output_dir, aac.PERSONA), about.model_dump())
+    if trainer.is_world_process_zero():
+        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint, trainer._total_train_tokens)
+    trainer.end()
+    return 0
 
 
 def told(prompt: list[Any], person: str, clusters: list[int], context: str, about: aac.Conditions) -> dict[str, Any]:
     return {"prompt": about.told(dict(zip(TOLD, (prompt, person, clusters, context), strict=True)))}
 
 
-def predict(recipe: Recipe, folder: Path) -> None:
-    """Write the most likely interpretation of each row of `references`; what an earlier run did is not done again."""
+def begun(row: dict[str, Any], about: aac.Conditions | None) -> dict[str, Any]:
+    """A row as it was taught, its answer begun: the first word of that is the style."""
+    prompt = about.told(row) if about else row["prompt"]
+    style = {"type": "text", "text": f"<{row['style']}>"}
+    return row | {"prompt": [*prompt, {"role": "assistant", "content": [style]}]}
+
+
+def predict(recipe: Recipe, folder: Path, size: int) -> int:
+    """Interpret a split's rows of `references`; what an earlier run did is not done again. Returns the exit code."""
+    path = Path(recipe.predictions or folder / f"said-{recipe.predict}.jsonl")
+    rows = recipe.dataset_name, "references", recipe.predict, recipe.dataset_version
     try:
-        version = recipe.dataset_version or newest_or_sample(Corpus(recipe.dataset_name))
-        rows = mmdata.view(recipe.dataset_name, "references", split=recipe.predict, version=version, streaming=False)
-        if recipe.conditioned:
-            model, processor, about = aac.load(folder)
-        else:
-            plain = Model(str(folder))
-            model, processor, about = plain.model, plain.processor, None
-        said = {"view": "references", "split": recipe.predict, "version": version, "model": str(folder)}
-        said["revision"] = revision_of(str(folder))
-        with PredictionFile(recipe.predictions or folder / f"said-{recipe.predict}.jsonl") as file:
-            done = file.done(said["model"], said["revision"])
-            for row in rows:
-                pictures = [hashlib.sha256(picture.tobytes()).hexdigest() for picture in row["images"]]
-                asked = json.dumps([about.told(row) if about else row["prompt"], pictures], ensure_ascii=False)
-                prompt, start = hashlib.sha256(asked.encode()).hexdigest(), time.monotonic()
-                if (row["id"], prompt) not in done:
-                    text = aac.interpret(
-                        model, processor, row, about, ["most_likely"], max_new_tokens=128, do_sample=False
-                    )
-                    seconds = time.monotonic() - start
-                    file.add(
-                        Prediction(id=row["id"], prompt=prompt, output=text["most_likely"], seconds=seconds, **said)
-                    )
+        about = aac.conditions(folder) if recipe.conditioned else None
+        with Terminal(Console(stderr=True)) as progress, PredictionFile(path) as file:
+            asked = of_view(*rows, told=partial(begun, about=about))
+            run = Run(asked, file, str(folder), {"max_new_tokens": 128, "temperature": 0.0}, progress)
+            run.ask((aac.Interpreter if about else Model)(str(folder)), size)
+            return run.end(as_json=False)
     except (MmdataError, ValueError, OSError) as error:
         opening.stop(str(error))
 
 
 if __name__ == "__main__":
-    main(*opening.parse(Recipe, trl.SFTConfig, trl.ModelConfig))
+    raise SystemExit(main(*opening.parse(Recipe, trl.SFTConfig, trl.ModelConfig)))

@@ -1,12 +1,13 @@
 """A recipe's arguments: TRL's and ours, from a YAML file and flags, nothing in them overlooked."""
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,6 +54,21 @@ class SFTArguments(DataArguments):
 def stop(message: str) -> NoReturn:
     """Ends the recipe with a message and exit code 1."""
     raise SystemExit(message)
+
+
+def loading(model: trl.ModelConfig, training: Any) -> dict[str, Any]:
+    """How a model is loaded: as ModelConfig says, and above it `model_init_kwargs`."""
+    asked = {"revision": model.model_revision, "attn_implementation": model.attn_implementation, "dtype": model.dtype}
+    return asked | (training.model_init_kwargs or {})
+
+
+@contextlib.contextmanager
+def setting_up(name: str | None) -> Iterator[None]:
+    """What cannot be made of a model as asked, by any library's word for it, becomes one message."""
+    try:
+        yield
+    except (ValueError, ImportError, OSError) as error:
+        stop(f"{name}: cannot be set up as asked: {error}")
 
 
 def parse(*kinds: type, args: Iterable[str] | None = None) -> tuple[Any, ...]:

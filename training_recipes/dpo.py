@@ -11,7 +11,7 @@ from typing import Any
 
 import trl
 
-from mmdata.training_recipes import opening
+from mmdata.training_recipes import finishing, opening
 
 
 def main(args: opening.DataArguments, training: trl.DPOConfig, model: trl.ModelConfig) -> None:
@@ -22,26 +22,28 @@ def main(args: opening.DataArguments, training: trl.DPOConfig, model: trl.ModelC
     if same := sum(alike(row) for row in train.select_columns(["chosen", "rejected"])):
         opening.stop(f"{args.dataset_name} {args.dataset_config}: {same} rows have one text as chosen and rejected")
     processor = opening.open_processor(model.model_name_or_path, model.model_revision, **(args.processor_kwargs or {}))
-    about = opening.facts(args, model, training, train) | {"beta": training.beta, "loss": training.loss_type}
-    checkpoint = opening.guard(training.output_dir, about)
+    facts = opening.facts(args, model, training, train)
+    asked = finishing.digest(args, training, model)
+    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
+    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+        return
 
-    training.model_init_kwargs = {
-        "revision": model.model_revision,
-        "attn_implementation": model.attn_implementation,
-        "dtype": model.dtype,
-        **(training.model_init_kwargs or {}),
-    }
-    trainer = trl.DPOTrainer(
-        model.model_name_or_path,
-        args=training,
-        processing_class=processor,
-        train_dataset=train,
-        eval_dataset=held_out,
-        quantization_config=trl.get_quantization_config(model),
-        peft_config=trl.get_peft_config(model),  # Without the adapter it is its own reference: no second model.
-    )
+    training.model_init_kwargs = opening.loading(model, training)
+    with opening.setting_up(model.model_name_or_path):
+        trainer = trl.DPOTrainer(
+            model.model_name_or_path,
+            args=training,
+            processing_class=processor,
+            train_dataset=train,
+            eval_dataset=held_out,
+            quantization_config=trl.get_quantization_config(model),
+            peft_config=trl.get_peft_config(model),  # Without the adapter it is its own reference: no second model.
+        )
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
+    if trainer.is_world_process_zero():
+        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint)
+    trainer.end()
 
 
 def alike(row: dict[str, Any]) -> bool:

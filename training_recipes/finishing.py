@@ -10,11 +10,6 @@ from transformers import TrainerState
 
 from mmdata.training_recipes import opening
 
-CHANGES_NOTHING = {
-    "resume_from_checkpoint", "logging_dir", "run_name", "hub_token", "disable_tqdm", "report_to", "logging_steps",
-    "dataset_num_proc", "dataloader_num_workers", "dataloader_prefetch_factor", "save_total_limit", "log_level",
-}  # fmt: skip
-"""Arguments under which a finished run stays finished."""
 NOT_THE_MODEL = {
     "training_args.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "trainer_state.json",
     "recipe.json", "trained.json", "README.md",
@@ -24,9 +19,7 @@ NOT_THE_MODEL = {
 
 def digest(*arguments: Any) -> str:
     """Of all that a run was asked."""
-    asked = [one.to_dict() if hasattr(one, "to_dict") else vars(one) for one in arguments]
-    kept = [{key: str(value) for key, value in one.items() if key not in CHANGES_NOTHING} for one in asked]
-    return sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps(opening.settings_of(*arguments), sort_keys=True).encode()).hexdigest()
 
 
 def finished(output: str | Path, asked: str) -> bool:
@@ -59,14 +52,19 @@ def finish(training: Any, checkpoint: str | None, facts: dict[str, Any], asked: 
 
 
 def write(
-    output: str | Path, state: TrainerState, facts: dict[str, Any], asked: str, resumed: str | None, tokens: int = 0
+    output: str | Path,
+    state: TrainerState,
+    facts: dict[str, Any],
+    asked: str,
+    resumed: str | None,
+    tokens: int | None = None,
 ) -> None:
     """Writes `trained.json`: steps, losses, and speeds, which are of this start only, evaluation and saving included.
 
     Args:
         asked: `digest` of the arguments.
         resumed: the checkpoint that this start went on from.
-        tokens: trained on since this start.
+        tokens: trained on since this start, where they were counted.
     """
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     seconds = [entry["train_runtime"] for entry in state.log_history if "train_runtime" in entry]
@@ -80,7 +78,7 @@ def write(
         "best": {"checkpoint": state.best_model_checkpoint, "metric": state.best_metric},
         "tokens": tokens,
         "seconds": seconds[-1] if seconds else None,
-        "tokens_per_second": tokens / seconds[-1] if seconds else None,
+        "tokens_per_second": tokens / seconds[-1] if tokens and seconds else None,
         "history": state.log_history,
     }
     opening.write_json(Path(output) / "trained.json", done)

@@ -3,19 +3,23 @@
 import hashlib
 import io
 import json
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from mmdata.training_recipes.predicting import Said, each
 from mmdata.training_recipes.questions import Message, Question
 from PIL import Image, ImageOps
 
 from mmdata.errors import MmdataError
 
 WEIGHTS = (".safetensors", ".bin", ".pt")
+PERSONA = "persona.json"
+"""Beside an adapter of a conditioned model (models/aac.py); a whole one has the same in its config.json."""
+NOT_WEIGHTS = {"training_args.bin", "optimizer.pt", "scheduler.pt", "scaler.pt"}
+"""What a trainer leaves beside them."""
 MARK = "⟦answer⟧"
 """Stands in the place of an answer, to see what the template puts behind it."""
 
@@ -33,25 +37,7 @@ class Model:
             MmdataError: there is no model, or it cannot be opened; says why.
         """
         self.name = name
-        base = base_of(name)
-        if (Path(name) / "persona.json").exists():
-            raise MmdataError(
-                f"{name}: is conditioned on persons (aac_persona.py), which are not asked about here. Interpret by "
-                "`aac_persona.py --predict`"
-            )
-        try:
-            config = transformers.AutoConfig.from_pretrained(base)
-            sees = type(config) in transformers.AutoModelForImageTextToText._model_mapping
-            kind = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
-            device = {"device_map": "auto"} if torch.cuda.is_available() else {}
-            self.model = kind.from_pretrained(name, dtype=dtype, **device, **kwargs).eval()
-            own = (Path(name) / "processor_config.json").exists() or not Path(name).is_dir()
-            self.processor = transformers.AutoProcessor.from_pretrained(name if own else base)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            where = (
-                "" if Path(name).is_dir() else "no such folder, and the Hub has none of this name, or cannot be asked: "
-            )
-            raise MmdataError(f"{name} cannot be opened: {where}{' '.join(str(error).split())[:300]}") from None
+        self.model, self.processor = self._opened(dtype, **kwargs)
         self.tokenizer = self.processor.tokenizer
         # AutoProcessor forgets the template of those whose __init__ does not name it, such as Phi-4's.
         self.processor.chat_template = self.processor.chat_template or self.tokenizer.chat_template
@@ -64,11 +50,37 @@ class Model:
         self.picture_token: int | None = getattr(self.processor, "image_token_id", None)
         self.revision = revision_of(name, self.model)
 
+    def _opened(self, dtype: str, **kwargs: Any) -> tuple[Any, Any]:
+        """The model, on the machine's accelerator, and its processor."""
+        name, base = self.name, base_of(self.name)
+        if conditions_of(name):
+            raise MmdataError(
+                f"{name}: is conditioned on persons (aac_persona.py), which are not asked about here. Interpret by "
+                "`aac_persona.py --predict`"
+            )
+        try:
+            config = transformers.AutoConfig.from_pretrained(base)
+            sees = type(config) in transformers.AutoModelForImageTextToText._model_mapping
+            kind = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
+            device = {"device_map": "auto"} if torch.cuda.is_available() else {}
+            model = kind.from_pretrained(name, dtype=dtype, **device, **kwargs).eval()
+            own = (Path(name) / "processor_config.json").exists() or not Path(name).is_dir()
+            return model, transformers.AutoProcessor.from_pretrained(name if own else base)
+        except (OSError, ValueError, KeyError, ImportError) as error:
+            where = (
+                "" if Path(name).is_dir() else "no such folder, and the Hub has none of this name, or cannot be asked: "
+            )
+            raise MmdataError(f"{name} cannot be opened: {where}{' '.join(str(error).split())[:300]}") from None
+
     def prefix(self, conversations: Sequence[list[Message]]) -> transformers.BatchFeature:
-        """What comes before the answers, as tensors where the model is. Shorter ones are padded on the left."""
+        """What comes before the answers, as tensors where the model is. Shorter ones are padded on the left.
+
+        Where all end in a turn of the assistant's, that is how their answers begin.
+        """
+        begun = all(turns[-1]["role"] == "assistant" for turns in conversations)
         made = self.processor.apply_chat_template(
-            list(conversations), add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt",
-            processor_kwargs={"padding": True},
+            list(conversations), add_generation_prompt=not begun, continue_final_message=begun, tokenize=True,
+            return_dict=True, return_tensors="pt", processor_kwargs={"padding": True},
         )  # fmt: skip
         return made.to(self.model.device)
 
@@ -97,22 +109,9 @@ class Model:
         )  # fmt: skip
         return self.processor.batch_decode(made[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
 
-    def said(self, questions: Sequence[Question], **settings: Any) -> Iterator[tuple[Question, float, dict[str, str]]]:
-        """(question, seconds, output or error) of each; a batch that fails is asked one by one. Its seconds are shared out."""
-        began = time.monotonic()
-        try:
-            texts = self.answers(questions, **settings)
-        except Exception as error:  # Of one picture, or of memory: the run goes on.
-            if len(questions) > 1:
-                for question in questions:
-                    yield from self.said([question], **settings)
-            else:
-                why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-                yield questions[0], time.monotonic() - began, {"error": why}
-            return
-        each = (time.monotonic() - began) / len(questions)
-        for question, text in zip(questions, texts, strict=True):
-            yield question, each, {"output": text}
+    def said(self, questions: Sequence[Question], **settings: Any) -> Iterator[tuple[Question, float, Said]]:
+        """`each` of the questions with its output, or its error."""
+        return each(lambda some: [{"output": text} for text in self.answers(some, **settings)], questions)
 
     def _end(self) -> str:
         """What the chat template puts behind an answer. (A tokenizer's `eos_token` often ends documents, not turns.)"""
@@ -134,6 +133,19 @@ def filled(question: Question) -> list[Message]:
     return made
 
 
+def conditions_of(name: str | Path) -> dict[str, Any] | None:
+    """What a model that is told persons by number takes its tokens for (models/aac.py); None of any other.
+
+    A plain class would open it, and forget the persons. A checkpoint's is where its run was.
+    """
+    folder = Path(name)
+    for file in (folder / PERSONA, folder.parent / PERSONA)[: 1 + folder.name.startswith("checkpoint-")]:
+        if file.exists():
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+    config = folder / "config.json"
+    return json.loads(config.read_text(encoding="utf-8")).get("persona") if config.exists() else None
+
+
 def base_of(name: str) -> str:
     """The whole model's folder or name: another's, where this is an adapter. Raises MmdataError: the folder has neither."""
     folder = Path(name)
@@ -148,16 +160,21 @@ def base_of(name: str) -> str:
     return name
 
 
-def revision_of(name: str, model: Any = None) -> str:
-    """ "sha256:…" over the weights in a folder, with those under an adapter; of a model of the Hub its commit."""
+def revision_of(name: str, model: Any = None, base: str | None = None) -> str:
+    """ "sha256:…" over the weights in a folder, with those under an adapter; of a model of the Hub its commit.
+
+    Args:
+        base: the folder or name of the weights under these, where the folder does not say so as adapters do.
+    """
     folder = Path(name)
     if not folder.is_dir():
         return str(getattr(model and model.config, "_commit_hash", None) or "")
     total = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.suffix in WEIGHTS):
+    held = (path for path in folder.iterdir() if path.suffix in WEIGHTS and path.name not in NOT_WEIGHTS)
+    for path in sorted(held):
         with path.open("rb") as file:
             total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
-    if (base := base_of(name)) != name:
+    if (base := base or base_of(name)) != name:
         total.update(revision_of(base, model).encode())
     return f"sha256:{total.hexdigest()}"
 

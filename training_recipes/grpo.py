@@ -19,7 +19,7 @@ from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
 from mmdata.labels import LabelMap
 from mmdata.metrics.classification import read_tag
-from mmdata.training_recipes import opening
+from mmdata.training_recipes import finishing, opening
 
 Reward = Callable[..., list[float]]
 
@@ -42,27 +42,29 @@ def main(recipe: Recipe, training: trl.GRPOConfig, model: trl.ModelConfig) -> No
     processor = opening.open_processor(
         model.model_name_or_path, model.model_revision, **(recipe.processor_kwargs or {})
     )
-    about = opening.facts(recipe, model, training, train) | {"tags": recipe.tags, "beta": training.beta}
-    checkpoint = opening.guard(training.output_dir, about)
+    facts = opening.facts(recipe, model, training, train)
+    asked = finishing.digest(recipe, training, model)
+    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
+    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+        return
 
-    training.model_init_kwargs = {
-        "revision": model.model_revision,
-        "attn_implementation": model.attn_implementation,
-        "dtype": model.dtype,
-        **(training.model_init_kwargs or {}),
-    }
-    trainer = trl.GRPOTrainer(
-        model.model_name_or_path,
-        reward_funcs=[right_class(label, names, label_map(recipe.dataset_name, label)), well_formed(recipe.tags)],
-        args=training,
-        processing_class=processor,
-        train_dataset=train,
-        eval_dataset=held_out,
-        quantization_config=trl.get_quantization_config(model),
-        peft_config=trl.get_peft_config(model),
-    )
+    training.model_init_kwargs = opening.loading(model, training)
+    with opening.setting_up(model.model_name_or_path):
+        trainer = trl.GRPOTrainer(
+            model.model_name_or_path,
+            reward_funcs=[right_class(label, names, label_map(recipe.dataset_name, label)), well_formed(recipe.tags)],
+            args=training,
+            processing_class=processor,
+            train_dataset=train,
+            eval_dataset=held_out,
+            quantization_config=trl.get_quantization_config(model),
+            peft_config=trl.get_peft_config(model),
+        )
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
+    if trainer.is_world_process_zero():
+        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint)
+    trainer.end()
 
 
 def label_map(folder: str, name: str) -> LabelMap | None:

@@ -13,17 +13,16 @@ cards are up to four):
         --folder dataset_builders/skin --view diagnosis --out said.jsonl
 
 An answer is a line of --out as soon as it is had; the same command run again asks what has none yet, and what failed.
-`mmdata evaluate FOLDER --predictions FILE` judges them. Exit codes: 0 all are answered, 1 there are errors, 3 the server
+`mmdata evaluate FOLDER --predictions FILE` judges them. Exit codes: 0 all are answered, 4 some are errors, 3 the server
 was given up, 130 stopped by Ctrl-C.
 """
 
 import argparse
-import itertools
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.predicting import CTRL_C, Run
+from mmdata.training_recipes.predicting import Run
 from mmdata.training_recipes.questions import Questions, of_file, of_pictures, of_view
 from rich.console import Console
 
@@ -63,15 +62,7 @@ def generated(run: Run, given: argparse.Namespace) -> None:
     run.progress.stage("opening the model")
     from mmdata.training_recipes.generating import Model  # A server is asked without torch.
 
-    model = Model(given.model)
-    run.revision = model.revision
-    pending = run.pending()
-    try:
-        while batch := list(itertools.islice(pending, given.batch_size)):
-            for question, seconds, said in model.said(batch, **run.settings):
-                run.keep(question, seconds, **said)
-    except KeyboardInterrupt:
-        run.stopped = CTRL_C
+    run.ask(Model(given.model), given.batch_size)
 
 
 def served(run: Run, given: argparse.Namespace) -> None:

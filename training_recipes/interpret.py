@@ -21,8 +21,6 @@ from mmdata.errors import MmdataError
 if TYPE_CHECKING:
     from mmdata.training_recipes.generating import Model
 
-CONTEXT = ("time", "place", "interaction_partner", "current_activity")
-
 
 def generate_interpretation(
     images: Sequence[str | Path],
@@ -50,7 +48,7 @@ def generate_interpretation(
     pictures = [Path(image).read_bytes() for image in images]
     row = {
         "id": "cards", "persona_id": "", "cards": pictures, "keywords": [], "attributions": [], "persona": dict(persona_info),
-        "context": {key: context_info.get(key) for key in CONTEXT},
+        "context": {key: context_info.get(key) for key in views.CONTEXT},
         "output": ["…"] * len(views.STYLES),  # Only the prompts are wanted.
     }  # fmt: skip
     try:

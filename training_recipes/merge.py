@@ -12,13 +12,13 @@ import os
 import shutil
 import sys
 import warnings
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from mmdata.training_recipes.finishing import NOT_THE_MODEL
+from mmdata.training_recipes.generating import conditions_of, revision_of
 from mmdata.training_recipes.probing import logits, probe
 from peft import PeftModel
 
@@ -43,14 +43,13 @@ def merge(trained: Path, into: Path, base: str | None = None, dtype: str = "auto
         SystemExit: not a trained folder, no base, another model in `into`, or the merged model says something else.
     """
     adapter = opening.read_json(trained / "adapter_config.json")
-    weights = sorted(one for one in trained.glob("*.safetensors"))
-    if not weights or not (adapter or (trained / "config.json").is_file()):
+    if not any(trained.glob("*.safetensors")) or not (adapter or (trained / "config.json").is_file()):
         opening.stop(
             f"{trained}: neither an adapter nor a model (no adapter_config.json or config.json, with *.safetensors)"
         )
-    if (trained / "persona.json").exists():
+    if conditions_of(trained):
         opening.stop(f"{trained}: is conditioned on persons, which a plain model forgets: aac_persona.py --predict")
-    origin = {"trained": str(trained), "sha256": _digest(weights), "dtype": dtype}
+    origin = {"trained": str(trained), "weights": revision_of(str(trained)), "asked": dtype}
     before = opening.read_json(into / "merged.json")
     if before and origin.items() <= before.items():
         return before
@@ -58,6 +57,8 @@ def merge(trained: Path, into: Path, base: str | None = None, dtype: str = "auto
         opening.stop(
             f"{into}: exists already, and is not what {trained} merges into. Delete it, or name another folder"
         )
+    for left in into.parent.glob(f".{into.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)  # By a merge that was killed.
     aside = into.with_name(f".{into.name}.{os.getpid()}")
     try:
         aside.mkdir(parents=True)
@@ -76,7 +77,8 @@ def _merged(trained: Path, adapter: dict[str, Any], base: str | None, dtype: str
     kind = getattr(transformers, (config.architectures or [""])[0], None)
     if kind is None:
         opening.stop(f"{name}: its class {config.architectures} is not in transformers {transformers.__version__}")
-    processor = opening.open_processor(str(trained) if (trained / "processor_config.json").is_file() else name)
+    own = (trained / "processor_config.json").is_file()
+    processor = opening.open_processor(str(trained)) if own else opening.open_processor(name, revision)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = kind.from_pretrained(name, revision=revision, dtype=dtype).to(device)
     try:
@@ -100,7 +102,7 @@ def _merged(trained: Path, adapter: dict[str, Any], base: str | None, dtype: str
             "Nothing was written. Try --dtype float32"
         )
     same = float((apart.argmax(-1) == together.argmax(-1)).float().mean())
-    return {"merged": True, "base": name, "revision": revision, "class": kind.__name__, "weights": str(whole.dtype),
+    return {"merged": True, "base": name, "revision": revision, "class": kind.__name__, "dtype": str(whole.dtype),
             "differs": differs, "tolerance": allowed, "same_token": same}  # fmt: skip
 
 
@@ -113,15 +115,6 @@ def _linked(trained: Path, aside: Path) -> dict[str, Any]:
             except OSError:  # Another disk, or one that knows no links.
                 shutil.copy2(path, aside / path.name)
     return {"merged": False}
-
-
-def _digest(paths: list[Path]) -> str:
-    total = sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while part := file.read(1 << 24):
-                total.update(part)
-    return total.hexdigest()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from mmdata.training_recipes.models.embedder import Collator, Embedder, Mode, Settings, keep
 from mmdata.training_recipes.models.triplets import Collapse, PerClass
-from mmdata.training_recipes.opening import DataArguments, facts, guard, open_rows, parse, stop
 from mmdata.training_recipes.vectors import write_vectors
 from pytorch_metric_learning import distances, losses, miners
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
@@ -25,12 +24,13 @@ from transformers import EvalPrediction, Trainer, TrainingArguments, set_seed
 from trl import ModelConfig
 
 from mmdata.errors import MmdataError
+from mmdata.training_recipes import finishing, opening
 
 COSINE, CPU = distances.CosineSimilarity(), torch.device("cpu")
 
 
 @dataclass
-class Recipe(DataArguments):
+class Recipe(opening.DataArguments):
     train: Mode = field(default="frozen", metadata={"help": "What of the backbone is trained: frozen, lora or full."})
     label_column: str = field(default="style", metadata={"help": "The class that is to be learned."})
     text_column: str | None = field(default=None, metadata={"help": "Words to be read beside the picture."})
@@ -51,23 +51,20 @@ class MetricTrainer(Trainer):
         return PerClass(labels, self.recipe.per_class, size, self.args.seed, lambda: self.state.epoch or 0)
 
 
-def main(flags: list[str] | None = None) -> None:
-    recipe, args, model_args = parse(Recipe, TrainingArguments, ModelConfig, args=flags)
+def main(flags: list[str] | None = None) -> int:
+    """The exit code; that of `--predict` says whether some rows are errors."""
+    recipe, args, model_args = opening.parse(Recipe, TrainingArguments, ModelConfig, args=flags)
     if recipe.predict:
         path = Path(recipe.predictions or Path(args.output_dir, f"vectors-{recipe.predict}.jsonl"))
         asked = recipe.dataset_name, recipe.dataset_config, recipe.predict, recipe.dataset_version
         try:
             return write_vectors(args.output_dir, *asked, path, args.per_device_eval_batch_size)
         except (MmdataError, ValueError) as error:
-            stop(str(error))
-    train, test = open_rows(
-        recipe,
-        "id",
-        "image",
-        *filter(None, [recipe.label_column, recipe.text_column]),
-        evaluate=args.eval_strategy != "no",
-    )
+            opening.stop(str(error))
     label = recipe.label_column
+    columns = ["id", "image", label] + [recipe.text_column] * bool(recipe.text_column)
+    train, test = opening.open_rows(recipe, *columns, evaluate=args.eval_strategy != "no")
+    opening.open_config(model_args.model_name_or_path, model_args.model_revision)
     args.per_device_train_batch_size = check(recipe, train[label], test[label] if test else None)
     settings = Settings(
         model=model_args.model_name_or_path, revision=model_args.model_revision, train=recipe.train,
@@ -75,9 +72,12 @@ def main(flags: list[str] | None = None) -> None:
         lora_dropout=model_args.lora_dropout, lora_targets=model_args.lora_target_modules or "all-linear",
         dtype=model_args.dtype or "float32", processor=recipe.processor_kwargs or {},
     )  # fmt: skip
-    about = facts(recipe, model_args, args, train) | settings.model_dump() | {"label": label}
-    checkpoint = guard(args.output_dir, about)
+    facts = opening.facts(recipe, model_args, args, train)
+    asked = finishing.digest(recipe, args, model_args)
+    checkpoint = opening.guard(args.output_dir, facts, args.resume_from_checkpoint)
     keep(settings, args.output_dir)
+    if finishing.finished(args.output_dir, asked) or finishing.finish(args, checkpoint, facts, asked):
+        return 0
 
     loss = losses.TripletMarginLoss(margin=recipe.margin, distance=COSINE)
     hard = miners.BatchHardMiner(distance=COSINE)
@@ -85,33 +85,31 @@ def main(flags: list[str] | None = None) -> None:
     miner = hard if recipe.miner == "hard" else mined
     args.remove_unused_columns, args.label_names = False, ["labels"]
     set_seed(args.seed)  # The trainer sets it too, when the head has its first weights already.
-    try:
-        collator, model = Collator(settings, label), Embedder(settings)
-    except (OSError, ValueError) as error:
-        stop(f"{settings.model}: cannot be opened as a backbone: {error}")
-    trainer = MetricTrainer(
-        model,
-        args,
-        collator,
-        train,
-        test,
-        compute_loss_func=lambda made, labels, **_: loss(made["vectors"], labels, miner(made["vectors"], labels)),
-        compute_metrics=retrieval,
-        callbacks=[Collapse(recipe.margin)],
-    )
+    with opening.setting_up(settings.model):
+        trainer = MetricTrainer(
+            Embedder(settings), args, Collator(settings, label), train, test,
+            compute_loss_func=lambda made, labels, **_: loss(made["vectors"], labels, miner(made["vectors"], labels)),
+            compute_metrics=retrieval, callbacks=[Collapse(recipe.margin)],
+        )  # fmt: skip
     trainer.recipe = recipe
     trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
+    if trainer.is_world_process_zero():
+        finishing.write(args.output_dir, trainer.state, facts, asked, checkpoint)
+    trainer.end()
+    return 0
 
 
 def check(recipe: Recipe, train: list[int], test: list[int] | None) -> int:
     """The size of a batch. Stops before a model is loaded, where nothing can be learned or measured."""
     classes, name = len(set(train)), recipe.label_column
     if classes < 2:
-        stop(f"the split {recipe.dataset_train_split} has {classes} class of {name}: nothing is to be told apart")
+        opening.stop(
+            f"the split {recipe.dataset_train_split} has {classes} class of {name}: nothing is to be told apart"
+        )
     if test is not None and max(Counter(test).values()) < 2:
-        stop(f"the split {recipe.dataset_test_split} has no two pictures of one {name}, so none can be found again: "
-             "set dataset_test_split to another, or eval_strategy to no")  # fmt: skip
+        opening.stop(f"the split {recipe.dataset_test_split} has no two pictures of one {name}, so none can be found "
+                     "again: set dataset_test_split to another, or eval_strategy to no")  # fmt: skip
     return min(recipe.classes, classes) * recipe.per_class
 
 
@@ -127,4 +125,4 @@ def retrieval(found: EvalPrediction) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

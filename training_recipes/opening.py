@@ -4,14 +4,14 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import datasets
 import transformers
 import trl
-from mmdata.training_recipes.arguments import DataArguments, SFTArguments, parse, stop
+from mmdata.training_recipes.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
+from mmdata.training_recipes.generating import revision_of
 
 import mmdata
 from mmdata.corpus import Corpus
@@ -25,18 +25,34 @@ __all__ = [
     "columns_of",
     "facts",
     "guard",
+    "loading",
     "open_chat",
     "open_config",
     "open_processor",
     "open_rows",
     "parse",
     "read_json",
+    "setting_up",
+    "settings_of",
     "stop",
     "write_json",
 ]
 
+CHANGES_NOTHING = {
+    "output_dir", "resume_from_checkpoint", "logging_dir", "run_name", "hub_token", "disable_tqdm", "report_to",
+    "logging_steps", "logging_strategy", "dataset_num_proc", "dataloader_num_workers", "dataloader_prefetch_factor",
+    "save_total_limit", "log_level", "local_rank", "predict", "predictions",
+}  # fmt: skip
+"""Arguments that have no part in what model comes of a run."""
+MAY_GROW = {
+    "max_steps", "num_train_epochs", "save_steps", "save_strategy", "eval_steps", "eval_strategy", "eval_on_start",
+    "per_device_eval_batch_size", "dataset_test_split", "patience", "load_best_model_at_end", "metric_for_best_model",
+    # Said by the facts in words of their own:
+    "model_name_or_path", "model_revision", "dataset_name", "dataset_config", "dataset_version", "dataset_train_split",
+    "load_in_4bit", "load_in_8bit",
+}  # fmt: skip
+"""Arguments that a run may go on under another value of."""
 LIBRARIES = ("mmdata-corpus", "torch", "transformers", "trl", "peft", "datasets", "bitsandbytes")
-OURS = ("recipe.json", "trained.json")
 
 
 def open_rows(args: DataArguments, *columns: str, evaluate: bool = True) -> tuple[Any, Any]:
@@ -129,53 +145,70 @@ def chat_processor(args: DataArguments, training: trl.SFTConfig, model: trl.Mode
     return open_processor(model.model_name_or_path, model.model_revision, template, **(args.processor_kwargs or {}))
 
 
+def settings_of(*arguments: Any) -> dict[str, str]:
+    """What a run was asked, but for what changes nothing about the model that comes of it."""
+    asked = [one.to_dict() if hasattr(one, "to_dict") else vars(one) for one in arguments]
+    return {key: str(value) for one in asked for key, value in one.items() if key not in CHANGES_NOTHING}
+
+
 def facts(args: DataArguments, model: trl.ModelConfig, training: Any, rows: Any) -> dict[str, Any]:
     """What a run's checkpoints hang on, for `guard`: another value makes it another run."""
-    folder = Path(model.model_name_or_path)
-    config = folder / "config.json"
-    lora = {name: value for name, value in vars(model).items() if name.startswith("lora_")} if model.use_peft else None
+    name = model.model_name_or_path
     return {
-        "model": model.model_name_or_path,
-        "revision": sha256(config.read_bytes()).hexdigest()[:16] if config.is_file() else model.model_revision,
+        "model": name,
+        "revision": revision_of(name) or model.model_revision,
         "dataset": args.dataset_name,
         "view": args.dataset_config,
         "version": args.dataset_version,
         "split": args.dataset_train_split,
         "rows": getattr(rows, "_fingerprint", None),
-        "seed": training.seed,
         "quantised": "4 bit" if model.load_in_4bit else "8 bit" if model.load_in_8bit else None,
-        "lora": lora,
+        "settings": {k: v for k, v in settings_of(args, training, model).items() if k not in MAY_GROW},
     }
 
 
-def guard(output: str | Path, facts: Mapping[str, Any]) -> str | None:
+def guard(output: str | Path, facts: Mapping[str, Any], resume: str | None = None) -> str | None:
     """Makes a recipe's output folder its own, and says where to go on.
 
     Writes `recipe.json`: the facts, and the versions of the libraries.
 
     Args:
         facts: what the checkpoints hang on, such as the model and the data.
+        resume: a checkpoint that was asked for, of this folder or another.
 
-    Returns: the newest checkpoint that was written to its end; None where there is none.
+    Returns: that, or the newest checkpoint that was written to its end; None where there is none.
 
     Raises:
-        SystemExit: the folder holds checkpoints, or a model, of other facts.
+        SystemExit: the folder holds checkpoints, or a model, of other facts; or there is no such checkpoint.
     """
     output = Path(output)
     now = json.loads(json.dumps(facts, default=str))
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES if _installed(name)}
-    path = output / OURS[0]
-    before = read_json(path)
-    taken = [*output.glob("checkpoint-*"), *output.glob("*.safetensors"), *output.glob(OURS[1])]
-    if taken and before is None:
-        stop(f"{output}: holds {taken[0].name}, but no recipe.json that says of what run. Choose another output_dir")
-    other = [name for name in now if before and before.get("facts", {}).get(name) != now[name]]
-    if taken and other:
-        differ = "; ".join(f"{name} was {before['facts'].get(name)!r}, is now {now[name]!r}" for name in other)
-        stop(f"{output}: holds {taken[0].name} of another run: {differ}. Choose another output_dir, or delete that one")
-    write_json(path, {"facts": now, "libraries": versions})
+    for one in [*output.glob("checkpoint-*"), *output.glob("*.safetensors"), *output.glob("trained.json")][:1]:
+        _refuse_another(one, now, "Choose another output_dir, or delete that one")
+    if resume:
+        if not read_json(Path(resume) / "trainer_state.json"):
+            stop(f"resume_from_checkpoint: {resume} is no whole checkpoint: it has no trainer_state.json")
+        _refuse_another(Path(resume), now, "Choose another checkpoint")
+    write_json(output / "recipe.json", {"facts": now, "libraries": versions})
     ready = [one for one in output.glob("checkpoint-*") if read_json(one / "trainer_state.json")]
-    return str(max(ready, key=lambda one: int(one.name.rpartition("-")[2]))) if ready else None
+    newest = max(ready, key=lambda one: int(one.name.rpartition("-")[2]), default=None)
+    return resume or (newest and str(newest))
+
+
+def _refuse_another(held: Path, now: Mapping[str, Any], advice: str) -> None:
+    """Stops where what a folder holds is not of a run with these facts."""
+    before = read_json(held.parent / "recipe.json")
+    if not before:
+        stop(f"{held.parent}: holds {held.name}, but no recipe.json that says of what run. {advice}")
+    then, now = ({**one, **(one.get("settings") or {}), "settings": None} for one in (before["facts"], now))
+    differ = [
+        f"{name} was {then.get(name)!r}, is now {now.get(name)!r}"
+        for name in dict.fromkeys([*now, *then])
+        if then.get(name) != now.get(name)
+    ]
+    if differ:
+        stop(f"{held.parent}: holds {held.name} of another run: {'; '.join(differ)}. {advice}")
 
 
 def write_json(path: Path, value: Any) -> None:

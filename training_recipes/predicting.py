@@ -1,11 +1,12 @@
 """A run over some questions: what is still to be asked, and each answer in the file as soon as it is had."""
 
+import itertools
 import json
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,11 @@ from mmdata.training_recipes.questions import Question, Questions
 from mmdata.predictions import Prediction, PredictionFile
 from mmdata.progress import Terminal
 
+Said = dict[str, Any]
+"""`output`, `scores`, `vector` or `error`."""
 CTRL_C = "stopped by Ctrl-C; the same command goes on from here"
+FAILED = 4
+"""Exit code where some rows have an error in place of an answer; 1 is a mistake, before anything was asked."""
 
 
 @dataclass
@@ -33,23 +38,44 @@ class Run:
     stopped: str = ""
     """Why not all were asked."""
     began: float = field(default_factory=time.monotonic)
+    one: tuple[str, str] = ("", "")
+    """Id and hash of the question that was looked at last."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """Of a server, one thread reads questions while another keeps answers."""
 
     def pending(self) -> Iterator[Question]:
         """What this model has not answered. A question that cannot be asked becomes its error."""
-        done = self.file.done(self.model, self.revision)
+        asked = self.asked
+        done = self.file.done(
+            view=asked.view, split=asked.split, version=asked.version, model=self.model, revision=self.revision
+        )
         self.progress.stage("asking")
-        for question in self.asked.rows:
-            if (question.id, question.sha256(**self.settings)) in done:
+        for question in asked.rows:
+            self.one = question.id, question.sha256(**self.settings)
+            if self.one in done:
                 self.counts["answered before"] += 1
             elif question.fault:
                 self.keep(question, 0.0, error=question.fault)
             else:
                 yield question
 
+    def ask(self, model: Any, size: int) -> None:
+        """Ask a model on this machine, so many questions at once, until none is pending or Ctrl-C.
+
+        Args:
+            model: its `revision`; its `said(questions, **settings)` gives what `each` gives.
+        """
+        self.revision = model.revision
+        pending = self.pending()
+        try:
+            while some := list(itertools.islice(pending, size)):  # Never all: pictures are large.
+                for question, seconds, said in model.said(some, **self.settings):
+                    self.keep(question, seconds, **said)
+        except KeyboardInterrupt:
+            self.stopped = CTRL_C
+
     def keep(self, question: Question, seconds: float, **said: Any) -> None:
-        """Put down what came: `output`, `scores` or `error`."""
+        """Put down what came."""
         asked = self.asked
         prediction = Prediction(
             id=question.id, view=asked.view, split=asked.split, version=asked.version, model=self.model,
@@ -66,17 +92,13 @@ class Run:
         Args:
             aloud: the one answer, in place of the counts.
         """
-        said = self.file.predictions[-1] if aloud and self.file.predictions else None
+        held = reversed(self.file.predictions) if aloud else ()
+        said = next((one for one in held if (one.id, one.prompt) == self.one and one.model == self.model), None)
         if as_json:
-            facts = {
-                "rows": self.asked.total,
-                **self.counts,
-                "stopped": self.stopped,
-                "predictions": str(self.file.path),
-            }
-            one = {"said": said.output, "error": said.error} if said else {}
+            where = {"said": said.output, "error": said.error} if said else {"predictions": str(self.file.path)}
             seconds = round(time.monotonic() - self.began, 1)
-            print(json.dumps({**facts, **one, "seconds": seconds}, ensure_ascii=False))
+            facts = {"rows": self.asked.total, **self.counts, "stopped": self.stopped, **where, "seconds": seconds}
+            print(json.dumps(facts, ensure_ascii=False))
         elif said:
             print(said.output if said.error is None else f"error: {said.error}")
         else:
@@ -85,4 +107,24 @@ class Run:
         if self.stopped:
             print(self.stopped, file=sys.stderr)
             return 130 if self.stopped == CTRL_C else 3
-        return 1 if self.counts["errors"] else 0
+        return FAILED if self.counts["errors"] else 0
+
+
+def each(
+    answers: Callable[[Sequence[Question]], list[Said]], questions: Sequence[Question]
+) -> Iterator[tuple[Question, float, Said]]:
+    """(question, seconds, what came) of each; a batch that fails is asked one by one. Its seconds are shared out."""
+    began = time.monotonic()
+    try:
+        came = answers(questions)
+    except Exception as error:  # Of one picture, or of memory: the run goes on.
+        if len(questions) > 1:
+            for question in questions:
+                yield from each(answers, [question])
+        else:
+            why = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+            yield questions[0], time.monotonic() - began, {"error": why}
+        return
+    shared = (time.monotonic() - began) / len(questions)
+    for question, said in zip(questions, came, strict=True):
+        yield question, shared, said

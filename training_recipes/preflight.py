@@ -30,7 +30,7 @@ def checked(train: Any, held_out: Any, processor: Any, training: Any, args: open
     splits = [(train, args.dataset_train_split), (held_out, args.dataset_test_split)]
     done = [measured(rows, split, processor, training, args) for rows, split in splits if rows is not None]
     console = Console(stderr=True)
-    for one in done:
+    for one in done if training.process_index == 0 else ():
         show(one, console)
     errors = [f"{one.split}: {said(fault)}" for one in done for fault in one.faults if fault.level == "error"]
     if errors:
@@ -40,7 +40,8 @@ def checked(train: Any, held_out: Any, processor: Any, training: Any, args: open
 
 def said(fault: Fault) -> str:
     more = f" and {len(fault.ids) - 5:,} more" if len(fault.ids) > 5 else ""
-    return f"{fault.what}: {len(fault.ids):,} rows: {', '.join(fault.ids[:5])}{more}{fault.example and f'. {fault.example}'}"
+    rows = f"{len(fault.ids):,} row{'s' * (len(fault.ids) > 1)}"
+    return f"{fault.what}: {rows}: {', '.join(fault.ids[:5])}{more}{fault.example and f'. {fault.example}'}"
 
 
 def show(one: Measured, console: Console) -> None:

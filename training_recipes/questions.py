@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError, model_validator
 
 from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
@@ -52,14 +53,29 @@ class _Line(BaseModel):
 
     id: str | int = Field(validation_alias=AliasChoices("id", "image_id"))
     images: list[str] | str = Field(default=[], validation_alias=AliasChoices("images", "image", "image_path"))
-    prompt: str | list[Message] = Field(validation_alias=AliasChoices("prompt", "conversation"))
+    prompt: str | list[Message] = ""
+    conversation: str = ""
+
+    @model_validator(mode="after")
+    def _asks(self) -> Self:
+        if bool(self.prompt) == bool(self.conversation):
+            raise ValueError("needs prompt, or conversation as VisDial's original writes it; one of the two")
+        return self
 
 
-def of_view(folder: Path, view: str, split: str, version: str | None = None, options: bool = False) -> Questions:
+def of_view(
+    folder: str | Path,
+    view: str,
+    split: str,
+    version: str | None = None,
+    options: bool = False,
+    told: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+) -> Questions:
     """The rows of a corpus's view that has `id`, `prompt`, and `images` or `image`.
 
     Args:
         options: there must be `answer_options` too.
+        told: makes of a row what is asked; by default it is asked as it is.
 
     Raises:
         MmdataError: no such corpus, view, split or version, or a view of other columns.
@@ -70,7 +86,7 @@ def of_view(folder: Path, view: str, split: str, version: str | None = None, opt
     total = 0
     for _, row in rows_of(corpus, view, split=split, version=version)[1]:  # No picture is read: it takes a moment.
         total += 1
-        if missing := [name for name in wanted if name not in row]:
+        if missing := [name for name in wanted if name not in told(row)]:
             raise MmdataError(
                 f"{folder}: the view {view} has no {' and no '.join(missing)}, so nothing can be asked. It has: "
                 f"{', '.join(row)}. Choose a view for evaluation, such as diagnosis, ranking or references"
@@ -81,7 +97,7 @@ def of_view(folder: Path, view: str, split: str, version: str | None = None, opt
             "Choose another split, or build a release"
         )
     rows = rows_of(corpus, view, split=split, version=version, pictures=True)[1]
-    return Questions((_of_row(row) for _, row in rows), total, view, split, version)
+    return Questions((_of_row(told(row)) for _, row in rows), total, view, split, version)
 
 
 def of_file(path: Path) -> Questions:
@@ -116,7 +132,7 @@ def of_pictures(paths: Sequence[Path], conversation: str, ask: str) -> Questions
     Raises:
         MmdataError: nothing is asked.
     """
-    prompt = "\n\n".join(filter(None, [conversation.replace("\\n", "\n"), ask]))
+    prompt = turns_of(conversation.replace("\\n", "\n"), ask)
     if not prompt:
         raise MmdataError("nothing is asked about the picture: give --ask or --conversation")
     names = [str(path.absolute()) for path in paths]
@@ -137,6 +153,28 @@ def question(
     except ValueError as error:
         messages, fault = [], fault or str(error)
     return Question(id, list(pictures), messages, list(options), fault)
+
+
+def turns_of(conversation: str, ask: str = "") -> list[Message]:
+    """A dialogue written "Q: …\\nA: …\\n\\nQ: …", in the turns that a model is trained on; of any other text one turn.
+
+    Args:
+        conversation: what stands before its first question, such as a caption, is said with that.
+        ask: comes after the last question.
+    """
+    before, *rounds = re.split(r"(?:^|\n)Q: ", conversation)
+    turns: list[Message] = []
+    for one in rounds:
+        question, answered, answer = one.partition("\nA: ")
+        turns.append({"role": "user", "content": question.strip()})
+        if answered:
+            turns.append({"role": "assistant", "content": answer.strip()})
+    if not turns or (ask and turns[-1]["role"] == "assistant"):
+        turns.append({"role": "user", "content": ""})
+    turns[0]["content"] = "\n\n".join(filter(None, [before.strip(), turns[0]["content"]]))
+    if ask:
+        turns[-1]["content"] = "\n\n".join(filter(None, [turns[-1]["content"], ask]))
+    return turns if turns[-1]["content"] and turns[-1]["role"] == "user" else []
 
 
 def messages_of(prompt: str | Sequence[Message], pictures: int) -> list[Message]:
@@ -174,7 +212,10 @@ def _of_row(row: dict[str, Any]) -> Question:
 
 def _of_line(line: _Line, folder: Path) -> Question:
     names = [line.images] if isinstance(line.images, str) else line.images
+    prompt = line.prompt or turns_of(line.conversation)
+    if not prompt:
+        return Question(str(line.id), [], [], [], "the conversation asks nothing: it ends with an answer")
     try:
-        return question(str(line.id), [(folder / name).read_bytes() for name in names], line.prompt)
+        return question(str(line.id), [(folder / name).read_bytes() for name in names], prompt)
     except OSError as error:
         return Question(str(line.id), [], [], [], f"{error.filename}: {error.strerror}")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmdata.training_recipes.common.running import STEPS, Run, commands, read
+from mmdata.training_recipes.predicting import FAILED
 
 
 def walk(run: Run, steps: Sequence[str] = STEPS, execute: Callable[[list[str]], int] | None = None) -> int:
@@ -25,10 +26,14 @@ def walk(run: Run, steps: Sequence[str] = STEPS, execute: Callable[[list[str]], 
         print(f"\n$ {shown(command)}", flush=True)
         if execute is None:
             continue
-        run.output.parent.mkdir(parents=True, exist_ok=True)  # For the first report.
+        run.report.parent.mkdir(parents=True, exist_ok=True)
+        if step == "check":
+            run.report.unlink(missing_ok=True)  # That there is one says afterwards that the check ran.
         code = execute(command)
-        if code == 1 and (step == "predict" or (step == "check" and run.check == "go on")):
+        if code == FAILED and step == "predict":
             continue  # Answers that failed are in the evaluation, whose code is then 1.
+        if code == 1 and step == "check" and run.check == "go on" and run.report.exists():
+            continue
         if code:
             print(f"\n{step} ended with {code}. Put right what it says, and run the same again.", file=sys.stderr)
             return code

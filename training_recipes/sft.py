@@ -17,23 +17,20 @@ from mmdata.training_recipes import finishing, opening, preflight
 
 
 def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelConfig) -> None:
+    if args.patience and not training.load_best_model_at_end:
+        opening.stop("patience: set load_best_model_at_end: true, or there is no best model to stop at")
     train, held_out = opening.open_chat(args, training)
     processor = opening.chat_processor(args, training, model)
     facts = opening.facts(args, model, training, train)
     asked = finishing.digest(args, training, model)
-    checkpoint = opening.guard(training.output_dir, facts)
+    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
     if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
         return
     with training.main_process_first(desc="preflight"):
         preflight.checked(train, held_out, processor, training, args)
 
-    training.model_init_kwargs = {
-        "revision": model.model_revision,
-        "attn_implementation": model.attn_implementation,
-        "dtype": model.dtype,
-        **(training.model_init_kwargs or {}),
-    }
-    try:
+    training.model_init_kwargs = opening.loading(model, training)
+    with opening.setting_up(model.model_name_or_path):
         trainer = trl.SFTTrainer(
             model.model_name_or_path,
             training,
@@ -44,20 +41,19 @@ def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelCo
             peft_config=trl.get_peft_config(model),
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
         )
-    except (ValueError, ImportError) as error:
-        opening.stop(f"{model.model_name_or_path}: cannot be set up as asked: {error}")
-    freeze(trainer.model, args.freeze)
-
-    resumed = training.resume_from_checkpoint or checkpoint
-    trainer.train(resume_from_checkpoint=resumed)
+    trainer.accelerator.print(freeze(trainer.model, args.freeze))
+    trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()  # The best, where load_best_model_at_end has loaded it.
     if trainer.is_world_process_zero():
-        finishing.write(training.output_dir, trainer.state, facts, asked, resumed, trainer._total_train_tokens)
+        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint, trainer._total_train_tokens)
     trainer.end()
 
 
-def freeze(model: Any, patterns: list[str]) -> None:
-    """Leaves parameters as they are. Raises SystemExit: a pattern that finds none, nothing left to train."""
+def freeze(model: Any, patterns: list[str]) -> str:
+    """Leaves parameters as they are, and says how many are trained.
+
+    Raises SystemExit: a pattern that finds none, or nothing is left to train.
+    """
     names = [name for name, _ in model.named_parameters()]
     for pattern in patterns:
         if not any(re.search(pattern, name) for name in names):
@@ -69,7 +65,7 @@ def freeze(model: Any, patterns: list[str]) -> None:
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     if not trained:
         opening.stop(f"freeze: {', '.join(patterns)} leaves nothing to train")
-    print(f"training {trained:,} of {sum(one.numel() for one in model.parameters()):,} parameters")
+    return f"training {trained:,} of {sum(one.numel() for one in model.parameters()):,} parameters"
 
 
 if __name__ == "__main__":

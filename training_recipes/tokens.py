@@ -1,6 +1,7 @@
 """What each row of a chat view is to a model: how many tokens, how many of its pictures, how many that carry loss."""
 
 import json
+import multiprocessing
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import datasets
+import torch
 from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
@@ -107,6 +109,8 @@ class _Measure:
         self.picture = next(number for number in of if number is not None)
 
     def __call__(self, row: Any, number: int) -> dict[str, Any]:
+        if multiprocessing.parent_process():
+            torch.set_num_threads(1)  # Each of them has a core.
         made: dict[str, Any] = dict.fromkeys(FOUND, 0) | {"fault": None, "target": None}
         made["id"] = str(row["id"]) if "id" in row else f"row {number}"
         try:
@@ -180,7 +184,10 @@ def _judged(targets: dict[str, str], split: str, args: opening.DataArguments) ->
         ("the corpus's metrics cannot read the target", [one for one in found if one.said == NONE], "error"),
         ("the corpus's metrics would call the target wrong", [one for one in found if one.right is False and one.said != NONE], "warning"),
     ):  # fmt: skip
-        first = f"{targets[those[0].id]!r:.200}: {those[0].note or f'should be {those[0].truth}'}" if those else ""
+        first = ""
+        if those:
+            said, truth, note = those[0].said, those[0].truth, those[0].note
+            first = f"{targets[those[0].id]!r:.200}: read as {said}, should be {truth}{note and f' ({note})'}"
         yield Fault(what, [one.id for one in those], first, level)
 
 

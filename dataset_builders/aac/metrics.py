@@ -10,7 +10,7 @@ from mmdata.metrics.encoding import MULTILINGUAL, NO_ENCODER
 from mmdata.metrics.encoding import encoder as loaded
 from mmdata.metrics.generation import generate
 from mmdata.metrics.intervals import means
-from mmdata.metrics.measures import Measures, Outcome, Table
+from mmdata.metrics.measures import Measures, Table
 
 from .fitting import context_relevance, nearness_of, person_of, persona_consistency
 from .views import STYLES
@@ -20,43 +20,56 @@ _TAG = re.compile(rf"<(/?)({'|'.join(STYLES)})>", re.I)
 
 
 def references(
-    pairs: Sequence[Pair], *, tokenize: str = "char", encoder: str = MULTILINGUAL, rounds: int = 1000
+    pairs: Sequence[Pair],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    tokenize: str = "char",
+    encoder: str = MULTILINGUAL,
+    rounds: int = 1000,
 ) -> Measures:
     """BLEU-4, ROUGE-1/2/L and similarity with the references; persona consistency and context relevance (fitting.py).
 
-    An output is one text, or all three as JSON or behind their tags (`said_of`). A text that names its style is compared
-    with the reference of that style, another with all three, of which the nearest counts.
+    Each text is compared with the interpretation of the style that was asked for. Intervals are over combinations.
 
     Args:
-        pairs: rows of the view `references`, with text as output.
+        pairs: rows of the view `references`, with text as output: one text, or all three (`text_of`).
+        rows: of the whole split: how a person speaks hangs on no answer.
         tokenize: as of `mmdata.metrics.generation`. char takes letters; ko-mecab takes morphemes, and needs a package.
         encoder: a model of sentence-transformers that knows Korean, by name or folder. "none": no similarity, and
             nearness is of spelling alone.
         rounds: of the bootstrap.
     """
-    told = [(pair.row, style, text) for pair in pairs for style, text in said_of(pair.prediction.output or "").items()]
-    order = list(STYLES)
-    wanted = [[row["references"][order.index(style)]] if style else row["references"] for row, style, _ in told]
-    rows, texts, encode = [row for row, _, _ in told], [text for _, _, text in told], loaded(encoder)
-    ids = [row["id"] for row in rows]
-    made = generate(texts, wanted, tokenize=tokenize, encode=encode, encoder=encoder, groups=ids, rounds=rounds)
-    fits, beside = _fitting(rows, texts, encode)
+    asked, encode = [pair.row for pair in pairs], loaded(encoder)
+    texts = [text_of(pair.prediction.output or "", pair.row["style"]) for pair in pairs]
+    groups = [row["combination"] for row in asked]
+    made = generate(
+        texts,
+        [row["references"] for row in asked],
+        tokenize=tokenize,
+        encode=encode,
+        encoder=encoder,
+        groups=groups,
+        ids=[row["id"] for row in asked],
+        rounds=rounds,
+    )
+    fits, beside = _fitting(asked, texts, rows, encode)
     by = "spelling alone" if encoder == NO_ENCODER else f"spelling and {encoder}"
-    people = len({row["persona_id"] for row in rows})
-    styled = sum(style != "" for _, style, _ in told)
+    people = len({row["persona_id"] for row in asked})
     return Measures(
-        scores=[*made.scores, *means(fits, groups=ids, notes=dict.fromkeys(FITTING, f"by {by}"), rounds=rounds)],
+        scores=[*made.scores, *means(fits, groups=groups, notes=dict.fromkeys(FITTING, f"by {by}"), rounds=rounds)],
         tables=[beside],
-        outcomes=[_outcome(pair) for pair in pairs],
-        notes=[
-            *made.notes,
-            f"{styled:,} of {len(told):,} texts name their style and are compared with its reference, the others with all",
-            f"the rows are of {people:,} persons; figures may differ much for others",
-        ],
+        outcomes=made.outcomes,
+        notes=[*made.notes, f"the rows are of {people:,} persons; figures may differ much for others"],
     )
 
 
 references.view = "references"
+
+
+def text_of(output: str, style: str) -> str:
+    """What an output says in a style: of several texts that one, which may be missing; one text alone, tag or not."""
+    said = said_of(output)
+    return said.get(style, "") if len(said) > 1 else next(iter(said.values()))
 
 
 def said_of(output: str) -> dict[str, str]:
@@ -81,29 +94,27 @@ def said_of(output: str) -> dict[str, str]:
 
 
 def _fitting(
-    rows: Sequence[Mapping[str, Any]], texts: Sequence[str], encode: Any
+    asked: Sequence[Mapping[str, Any]], texts: Sequence[str], rows: Sequence[Mapping[str, Any]], encode: Any
 ) -> tuple[dict[str, list[float]], Table]:
     """Persona consistency and context relevance of each text; and a table of what they are beside."""
-    by_person: dict[str, dict[str, Any]] = {row["persona_id"]: {} for row in rows}
+    spoken: dict[str, list[str]] = {}
     for row in rows:
-        by_person[row["persona_id"]][row["id"]] = row
-    people = {
-        id: person_of(next(iter(of.values()))["interests"], [one for row in of.values() for one in row["references"]])
-        for id, of in by_person.items()
-    }
+        spoken.setdefault(row["persona_id"], []).extend(row["references"])
+    interests = {row["persona_id"]: row["interests"] for row in rows}
+    people = {id: person_of(interests[id], of) for id, of in spoken.items()}
     parts = {part for row in rows for part in (*row["interests"], row["situation"])}
-    nearness = nearness_of([*texts, *(one for row in rows for one in row["references"]), *sorted(parts)], encode)
+    nearness = nearness_of([*texts, *(one for row in asked for one in row["references"]), *sorted(parts)], encode)
     other_person = _another(people)
     other_situation = _another(row["situation"] for row in rows if row["situation"])
 
     def both(text: str, person: str, situation: str) -> tuple[float, float]:
         return persona_consistency(text, people[person], nearness), context_relevance(text, situation, nearness)
 
-    own = [both(text, row["persona_id"], row["situation"]) for row, text in zip(rows, texts, strict=True)]
-    gold = [both(one, row["persona_id"], row["situation"]) for row in rows for one in row["references"]]
+    own = [both(text, row["persona_id"], row["situation"]) for row, text in zip(asked, texts, strict=True)]
+    gold = [both(one, row["persona_id"], row["situation"]) for row in asked for one in row["references"]]
     others = [
         both(text, other_person[row["persona_id"]], other_situation.get(row["situation"], ""))
-        for row, text in zip(rows, texts, strict=True)
+        for row, text in zip(asked, texts, strict=True)
     ]
     lines = {"these texts": own, "the references": gold}
     if len(other_person) > 1 and len(other_situation) > 1:
@@ -122,15 +133,3 @@ def _another(these: Any) -> dict[Any, Any]:
 def _mean(values: Sequence[float]) -> float | None:
     counted = [value for value in values if value == value]
     return sum(counted) / len(counted) if counted else None
-
-
-def _outcome(pair: Pair) -> Outcome:
-    """Other words than the references' need not be wrong."""
-    said, wanted = said_of(pair.prediction.output or ""), pair.row["references"]
-    same = all(text in wanted for text in said.values())
-    return Outcome(
-        id=pair.prediction.id,
-        truth=" / ".join(wanted),
-        said=" / ".join(f"{style}: {text}" if style else text for style, text in said.items()),
-        right=True if same else None,
-    )

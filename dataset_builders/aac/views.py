@@ -1,7 +1,8 @@
 """What trainers want of a combination of cards. Plain functions: they may be copied.
 
 A prompt is made of the pictures in their order, the person and the situation. What is meant is only ever the target,
-and so are the cards' keywords, which would say it: a model has to see them.
+and so are the cards' keywords, which would say it: a model has to see them. What asks for one interpretation names its
+style, and is the same for training and evaluation.
 """
 
 import json
@@ -26,7 +27,7 @@ def interpretations(row: Row) -> Iterator[Row]:
         yield {
             "id": f"{row['id']}/{style}",
             "images": row["cards"],
-            "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
+            "prompt": _styled(row, style),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
             "style": style,
             "attributions": row["attributions"],
@@ -48,19 +49,21 @@ def all_three(row: Row) -> Iterator[Row]:
 
 
 def references(row: Row) -> Iterator[Row]:
-    """For evaluation, a row per combination: the prompt for one interpretation, and all as `references`.
+    """For evaluation, a row per interpretation: the prompt of `interpretations`, and what it should say as `references`.
 
     Beside them what the person likes to talk about, and what is known of the situation.
     """
-    if said := output_of(row):
-        context = context_of(row) or {}
+    context = context_of(row) or {}
+    for style, said in zip(STYLES, output_of(row), strict=False):
         yield {
-            "id": row["id"],
+            "id": f"{row['id']}/{style}",
+            "combination": row["id"],
             "persona_id": row["persona_id"],
             "clusters": row["clusters"] or [],
+            "style": style,
             "images": row["cards"],
-            "prompt": _user(row, ASK),
-            "references": said,
+            "prompt": _styled(row, style),
+            "references": [said],
             "persona": persona_text(row["persona"]),
             "context": context_text(context),
             "interests": row["persona"]["interesting_topics"],
@@ -88,30 +91,32 @@ def persona_interpretations(row: Row) -> Iterator[Row]:
             "id": f"{row['id']}/{style}",
             "persona_id": row["persona_id"],
             "clusters": row["clusters"] or [],
+            "style": style,
             "context": context_text(context_of(row)),
             "images": row["cards"],
-            "prompt": _user(row, ASK),
+            "prompt": _styled(row, style),
             "completion": [{"role": "assistant", "content": [{"type": "text", "text": f"<{style}> {said}"}]}],
             "attributions": row["attributions"],
         }
 
 
-def preferences(row: Row, rejected: dict[str, str]) -> Iterator[Row]:
+def preferences(row: Row, rejected: dict[str, Any]) -> Iterator[Row]:
     """For preference tuning, the interpretations that hold over those that somebody put aside.
 
     Put aside is what a person wrote another text for (`mmdata fix --row … --text …`), or what was discarded and asked
     anew (`mmdata fix --reannotate …`). Where nobody judged there is no row: that one interpretation came before another
-    says nothing of which is better.
+    says nothing of which is better. Nor is there one where this release holds another text than what it was put aside
+    for: judged since, or before.
     """
     if "interpretations" not in rejected:
         return
-    worse = json.loads(rejected["interpretations"])
+    worse, better = (json.loads(text) for text in rejected["interpretations"])
     for style, said in zip(STYLES, output_of(row), strict=False):
-        if worse[style] != said:
+        if said == better[style] != worse[style]:
             yield {
                 "id": f"{row['id']}/{style}",
                 "images": row["cards"],
-                "prompt": _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>"),
+                "prompt": _styled(row, style),
                 "chosen": [{"role": "assistant", "content": [{"type": "text", "text": said}]}],
                 "rejected": [{"role": "assistant", "content": [{"type": "text", "text": worse[style]}]}],
                 "attributions": row["attributions"],
@@ -151,6 +156,10 @@ def output_of(item: Row) -> list[str]:
         if len(said) == len(STYLES) and all(one and one.strip() for one in said):
             return said
     return []
+
+
+def _styled(row: Row, style: str) -> list[Row]:
+    return _user(row, f"{ASK}\n해석 방식: {STYLES[style]} <{style}>")
 
 
 def _user(row: Row, ask: str) -> list[Row]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmdata import Corpus, MmdataError
 from mmdata.evaluating.pairs import Pair
-from mmdata.metrics.classification import classify, read_json
+from mmdata.metrics.classification import classify, knowing, read_json
 from mmdata.metrics.measures import Measures, Outcome
 from mmdata.metrics.retrieval import retrieve
 
@@ -60,7 +60,8 @@ def labels(pairs: Sequence[Pair], features: Mapping[str, Any], *, points: int = 
 def styling(pairs: Sequence[Pair], features: Mapping[str, Any], *, rounds: int = 1000) -> Measures:
     """Style, vibe, shot and quality as an answer's JSON names them: accuracy and macro figures of each.
 
-    A name or alias of labels.yaml is read; another word, or an answer without such a JSON object, is no class, and wrong.
+    A name or alias of labels.yaml is read; another word, or an answer without such a JSON object, is no class, and wrong. Of
+    a release of before a class was renamed, its old name leads to the new one. Intervals are over persons.
 
     Args:
         pairs: rows of the view `styling`, with text as output.
@@ -72,24 +73,29 @@ def styling(pairs: Sequence[Pair], features: Mapping[str, Any], *, rounds: int =
     if unread := said.count(None):
         notes.append(f"{unread:,} of {len(pairs):,} answers cannot be read as the JSON that is asked for")
     wrong: list[list[str]] = [[] for _ in pairs]
+    truths: list[dict[str, str]] = [{} for _ in pairs]
     for field, key in KEYS.items():
-        classes, table = features[field].names, LABELS[field]
+        table = knowing(LABELS[field], features[field].names)
+        named = [table.named(cls) or cls for cls in features[field].names]
+        classes = list(dict.fromkeys(named))
         known = [number for number, (row, _) in enumerate(pairs) if row[field] is not None]
-        truth = [classes[pairs[number].row[field]] for number in known]
+        truth = [named[pairs[number].row[field]] for number in known]
         read = [_class(said[number], key, table, classes) for number in known]
-        parts.append(classify(truth, read, classes, name=field, rounds=rounds))
+        groups = [pairs[number].row["identity"] or pairs[number].prediction.id for number in known]
+        parts.append(classify(truth, read, classes, name=field, groups=groups, rounds=rounds))
         for number, true, one in zip(known, truth, read, strict=True):
+            truths[number][field] = true
             if one != true:
                 wrong[number].append(f"{field}: {one}, not {true}")
     outcomes = [
         Outcome(
-            id=prediction.id,
-            truth=_told(row, features),
+            id=pair.prediction.id,
+            truth=" / ".join(str(truth.get(field)) for field in KEYS),
             said=" / ".join(str((found or {}).get(key)) for key in KEYS.values()),
             right=not faults,
             note="; ".join(faults),
         )
-        for (row, prediction), found, faults in zip(pairs, said, wrong, strict=True)
+        for pair, truth, found, faults in zip(pairs, truths, said, wrong, strict=True)
     ]
     return Measures.joined([*parts, Measures(outcomes=outcomes, notes=notes)])
 
@@ -103,10 +109,6 @@ def _class(said: Mapping[str, Any] | None, key: str, table: Any, classes: Sequen
     word = (said or {}).get(key)
     found = table.named(word) if isinstance(word, str) else None
     return found if found in classes else None
-
-
-def _told(row: Mapping[str, Any], features: Mapping[str, Any]) -> str:
-    return " / ".join(str(None if row[field] is None else features[field].int2str(row[field])) for field in KEYS)
 
 
 def _vectors_of(texts: Sequence[str]) -> Any:

@@ -30,6 +30,7 @@ _GIVE = "give the filter of the source with --set filter=PATH"
 def outfits(
     pairs: Sequence[Pair],
     features: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
     *,
     filter: str = "",
     most_recommended: int = 3,
@@ -50,18 +51,19 @@ def outfits(
     Args:
         pairs: rows of the view `outfits`, with text as output.
         features: types of the release's columns.
-        filter: path of the filter's JSON, which says what is worn when. Without it, that is what the targets of these
-            rows recommend, which of few rows is not all.
+        rows: of the whole split, whether answered or not: what is right hangs on no answer.
+        filter: path of the filter's JSON, which says what is worn when. Without it, that is what the targets of the
+            split recommend, which of few rows is not all.
         most_recommended: names of a category, at most; as the build's option.
         rounds: of the bootstrap.
     """
     names = spellings_of(LABELS["sub_category"]) if "sub_category" in LABELS else {}
-    for row, _ in pairs:
+    for row in rows:
         for name in (name for said in row["recommend"].values() for name in said or ()):
             names.setdefault(key(name), tidy(name))
     seasons = [features["season"].int2str(row["season"]) for row, _ in pairs]
     targets = [_unified(row["recommend"], names) for row, _ in pairs]
-    worn = _filter(filter, names) if filter else _worn(seasons, targets)
+    worn = _filter(filter, names) if filter else _worn(rows, features, names)
     columns: dict[str, list[float]] = {name: [] for name in _FIGURES}
     outcomes, unread = [], 0
     for (row, prediction), season, target in zip(pairs, seasons, targets, strict=True):
@@ -82,7 +84,7 @@ def outfits(
         told = NONE if outfit is None else _told(outfit)
         why = "; ".join(why for _, why in wrong)
         outcomes.append(Outcome(id=prediction.id, truth=_told(target), said=told, right=not wrong, note=why))
-    notes = [] if filter else [f"what is worn when is read from the targets of these {len(pairs):,} rows; {_GIVE}"]
+    notes = [] if filter else [f"what is worn when is read from the targets of the split's {len(rows):,} rows; {_GIVE}"]
     if unread:
         notes.append(f"{unread:,} of {len(pairs):,} answers cannot be read as the JSON that is asked for")
     return Measures(
@@ -145,11 +147,12 @@ def _agrees(answer: object, row: Mapping[str, Any], outfit: Outfit) -> bool:
     return isinstance(answer, str) and tells(answer, {**row, "recommend": outfit})
 
 
-def _worn(seasons: Sequence[str], targets: Sequence[Outfit]) -> Worn:
+def _worn(rows: Sequence[Mapping[str, Any]], features: Mapping[str, Any], names: Mapping[str, str]) -> Worn:
     worn: dict[str, dict[str, set[str]]] = {}
-    for season, target in zip(seasons, targets, strict=True):
-        for category, names in target.items():
-            worn.setdefault(season, {}).setdefault(category, set()).update(names)
+    for row in rows:
+        in_season = worn.setdefault(features["season"].int2str(row["season"]), {})
+        for category, found in _unified(row["recommend"], names).items():
+            in_season.setdefault(category, set()).update(found)
     return worn
 
 

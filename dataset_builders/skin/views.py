@@ -31,10 +31,11 @@ def diagnosis(row: Row, features: Row) -> Row:
         "gender": row["gender"],
         "age": row["age_range"],
         "site": row["site"],
+        "subject": row["subject"],
     }
 
 
-diagnosis.columns = ["id", "image", "label", "view", "gender", "age_range", "site"]
+diagnosis.columns = ["id", "image", "label", "view", "gender", "age_range", "site", "subject"]
 
 
 def _asked(row: Row, features: Row) -> list[Row]:

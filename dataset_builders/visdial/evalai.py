@@ -8,30 +8,53 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmdata import MmdataError
+from mmdata import Corpus, MmdataError
 from mmdata.evaluating.choosing import chosen
 from mmdata.metrics.ranking import ranks_of
 from mmdata.predictions import Prediction, PredictionFile, held, lines_of
+from mmdata.views import rows_of
 
 from .official import OPTIONS, SPLITS
 
+CORPUS = Corpus(Path(__file__).parent)
 VIEW = "ranking"
 PLACES = list(range(1, OPTIONS + 1))
 KEYS = {"image_id", "round_id", "ranks"}
 
 
-def write(predictions: str | Path, into: str | Path, *, split: str | None = None, model: str | None = None) -> int:
+def write(
+    predictions: str | Path,
+    into: str | Path,
+    *,
+    split: str | None = None,
+    version: str | None = None,
+    model: str | None = None,
+) -> int:
     """Write a submission of a file of predictions; returns how many rounds are in it.
 
     Args:
         predictions: of the view `ranking`.
         into: a JSON file that is not there yet.
-        split, model: which, where the file has several.
+        split, version, model: which, where the file has several.
 
     Raises:
-        MmdataError: a round has no scores, or `into` is there.
+        MmdataError: a round of the split is not in the file, or has no scores, or `into` is there.
     """
-    found = held(chosen(lines_of(predictions), str(predictions), {"view": VIEW, "split": split, "model": model}))
+    wanted = {"view": VIEW, "split": split, "version": version, "model": model}
+    found = held(chosen(lines_of(predictions), str(predictions), wanted))
+    one, said = found[0], {one.id for one in found}
+    rounds = {row["id"]: None for _, row in rows_of(CORPUS, VIEW, split=one.split, version=one.version)[1]}
+    place = f"the {one.split} split of version {one.version}"
+    if missing := [id for id in rounds if id not in said]:
+        raise MmdataError(
+            f"{predictions}: {len(missing):,} of the {len(rounds):,} rounds of {place} are missing, such as {missing[0]}. "
+            "A submission has all: run the same rank.py command again, which goes on where it stopped"
+        )
+    if unknown := [one.id for one in found if one.id not in rounds]:
+        raise MmdataError(
+            f"{predictions}: {len(unknown):,} of {len(found):,} rounds are not in {place}, such as {unknown[0]}. "
+            "Rank that split anew"
+        )
     if wrong := [one for one in found if len(one.scores or ()) != OPTIONS]:
         raise MmdataError(
             f"{predictions}: {len(wrong):,} of {len(found):,} rounds have not {OPTIONS} scores, {wrong[0].id} "

@@ -2,6 +2,9 @@
 
 A prompt is made of the picture, the caption, the rounds before and this round's question. The answer of a round
 is only ever its target: no prompt hangs on it, nor on anything said later.
+
+One prompt serves all: user and assistant in turn, as `chat` trains on them, up to this round's question. So a model
+is judged as it was taught, and what one round asks begins with all that the round before asked.
 """
 
 from collections.abc import Iterator
@@ -9,7 +12,6 @@ from typing import Any
 
 Row = dict[str, Any]
 
-ASK = "Answer the last question about the picture, in a few words, as a person would."
 LIGHT = ["id", "image_id", "image", "image_file", "caption", "turns"]
 
 
@@ -33,51 +35,45 @@ def rounds(row: Row) -> Iterator[Row]:
 
 def chat(row: Row) -> Iterator[Row]:
     """A row per dialogue for fine-tuning on all its answers: picture and caption, then user and assistant in turn."""
-    turns = [turn for turn in row["turns"] if turn["answer"] is not None]
-    messages: list[Row] = []
-    for turn in turns:
-        messages.append({"role": "user", "content": turn["question"]})
-        messages.append({"role": "assistant", "content": turn["answer"]})
-    if messages:
-        messages[0]["content"] = f"{row['caption']}\n\n{messages[0]['content']}"
-        yield {"id": row["id"], **_pictures(row), "messages": messages}
+    if answered := sum(turn["answer"] is not None for turn in row["turns"]):
+        yield {"id": row["id"], **_pictures(row), "messages": _talk(row, answered)}
 
 
 def completion(row: Row) -> Iterator[Row]:
     """A row per round for fine-tuning: the dialogue so far is the prompt, the answer alone is the completion."""
-    for one in rounds(row):
-        if one["response"] is not None:
+    for number, turn in enumerate(row["turns"], 1):
+        if turn["answer"] is not None:
             yield {
-                "id": one["id"],
+                "id": f"{row['id']}/{number}",
                 **_pictures(row),
-                "prompt": [{"role": "user", "content": _prompt(one)}],
-                "completion": [{"role": "assistant", "content": one["response"]}],
+                "prompt": _talk(row, number)[:-1],
+                "completion": [{"role": "assistant", "content": turn["answer"]}],
             }
 
 
 def replies(row: Row) -> Iterator[Row]:
     """For evaluation of answers that are written, a row per round that has one: the prompt, and the person's `response`."""
-    for one in rounds(row):
-        if one["response"] is not None:
+    for number, turn in enumerate(row["turns"], 1):
+        if turn["answer"] is not None:
             yield {
-                "id": one["id"],
+                "id": f"{row['id']}/{number}",
                 "image_id": row["image_id"],
                 **_pictures(row),
-                "prompt": [{"role": "user", "content": _prompt(one)}],
-                "response": one["response"],
+                "prompt": _talk(row, number)[:-1],
+                "response": turn["answer"],
             }
 
 
 def ranking(row: Row) -> Iterator[Row]:
     """A row per round that has options: the prompt, 100 options, which is the person's, and relevance where annotated."""
-    for one, options in zip(rounds(row), row["rankings"], strict=True):
+    for number, options in enumerate(row["rankings"], 1):
         if options["answer_options"] is not None:
             yield {
-                "id": one["id"],
+                "id": f"{row['id']}/{number}",
                 "image_id": row["image_id"],
                 "image": row["image"],
-                "round_id": one["round"],
-                "prompt": _prompt(one),
+                "round_id": number,
+                "prompt": _talk(row, number)[:-1],
                 "answer_options": options["answer_options"],
                 "gt_index": options["gt_index"],
                 "relevance": options["relevance"],
@@ -125,8 +121,14 @@ def image_url(name: str | None) -> str | None:
     return f"http://images.cocodataset.org/{name.split('_')[1]}/{name}"
 
 
-def _prompt(one: Row) -> str:
-    return f"{one['caption']}\n\n{one['conversation']}\n\n{ASK}"
+def _talk(row: Row, number: int) -> list[Row]:
+    """The first rounds in turns, the caption before the first; the last turn is the answer of round `number`, from 1."""
+    messages = []
+    for turn in row["turns"][:number]:
+        messages.append({"role": "user", "content": turn["question"]})
+        messages.append({"role": "assistant", "content": turn["answer"]})
+    messages[0]["content"] = f"{row['caption']}\n\n{messages[0]['content']}"
+    return messages
 
 
 def _pictures(row: Row) -> Row:

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ..metrics.measures import Outcome
 from ..pages.page import write
 from ..predictions import Prediction
+from .pairs import Joined
 
 COLUMNS = ("id", "file", "truth", "prediction", "O/X", "summary", "latency", "raw")
 """Those of the original's batch test; latency in seconds."""
@@ -39,6 +40,13 @@ def write_table(
         raw = (f"{answer.seconds:.3f}", _plain(answer.output or "")) if answer else ("", "")
         lines.writerow([*map(_plain, texts), *raw])
     write(path, "\ufeff" + out.getvalue(), "the table")
+
+
+def unanswered(found: Joined) -> Iterator[Outcome]:
+    """What the table says of rows that no evaluator sees: those that failed, then those that nothing is said of."""
+    why = [(one.id, one.error or "an error without a word") for one in found.failed]
+    for id, note in [*why, *((id, "no prediction") for id in found.missing)]:
+        yield Outcome(id=id, truth="", said="", right=None, note=note)
 
 
 def _plain(text: str) -> str:

@@ -12,14 +12,19 @@ from ..metrics.measures import Measures
 from ..options import value_of
 from ..predictions import Prediction
 from ..views import Function, description, functions_in, named, newest_or_sample
-from .pairs import Pair, asked_of, joined
+from .pairs import Asked, Pair, asked_of, joined
+
+GIVEN = ("features", "rows")
+"""What an evaluator is given where it asks for it, and what nobody sets."""
 
 
 def evaluators_of(corpus: Corpus, view: str, names: Sequence[str] | None = None) -> dict[str, Function]:
     """Name → function, of those that judge a view: all of them, or some by name.
 
     An evaluator is a function of the corpus's metrics.py, `def diagnosis(pairs, features, *, rounds=1000)`: it is
-    given `Pair`s and, where it asks for them, the types of the release's columns, and returns `Measures`. It says which
+    given `Pair`s and returns `Measures`. As `features` it is given the types of the release's columns, and as `rows` all
+    rows of the split, answered or not, where its arguments are so called: what is right must not hang on which rows
+    were answered. It says which
     view's rows it judges as `diagnosis.view = "diagnosis"`, and may say which training views have targets that
     it can read as `diagnosis.targets = ("chat",)`. What stands behind the * can be set.
 
@@ -59,10 +64,14 @@ def measured(
     corpus: Corpus,
     evaluators: Mapping[str, Function],
     pairs: Sequence[Pair],
-    features: Mapping[str, Any],
+    asked: Asked,
     settings: Mapping[str, Any],
 ) -> Measures:
     """What the evaluators find, together.
+
+    Args:
+        pairs: the rows that were answered, of those that were asked.
+        settings: as `settings_of` gives them.
 
     Raises:
         MmdataError: an evaluator says so, such as for a library that is not installed.
@@ -71,8 +80,8 @@ def measured(
     found = []
     for name, function in evaluators.items():
         wants = {key: settings[key] for key in _settable(function) if key in settings}
-        if "features" in inspect.signature(function).parameters:
-            wants["features"] = features
+        given = {"features": asked.features, "rows": list(asked.rows.values())}
+        wants |= {key: given[key] for key in GIVEN if key in inspect.signature(function).parameters}
         doing = f"judging {len(pairs):,} answers by {name}"
         try:
             made = function(pairs, **wants)
@@ -121,7 +130,7 @@ def judge(
             for id, text in outputs.items()
         )
         if pairs := joined(asked.rows, said).pairs:
-            measures.append(measured(corpus, evaluators, pairs, asked.features, {}))
+            measures.append(measured(corpus, evaluators, pairs, asked, {}))
     return Measures.joined(measures)
 
 
@@ -135,5 +144,5 @@ def _settable(function: Function) -> dict[str, Any]:
     return {
         name: hints.get(name, Any)
         for name, one in inspect.signature(function).parameters.items()
-        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty
+        if one.kind is one.KEYWORD_ONLY and one.default is not one.empty and name not in GIVEN
     }

@@ -1,6 +1,7 @@
 """Classes read from generated text, and how often they are right."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..labels import ClassEntry, LabelMap
-from .intervals import Floats, of_counts
+from .intervals import Floats, of_cells
 from .measures import NONE, Confusion, Measures, Outcome, Score, Table
 
 Counts = NDArray[np.int64]
@@ -29,10 +30,24 @@ def read_tag(text: str, tag: str, labels: LabelMap | Iterable[str]) -> str | Non
     Returns:
         None where there is no such tag, what is in it is no class, or tags say different things.
     """
-    said = {inside.strip() for inside in _tagged(tag).findall(text)}
     named = labels.named if isinstance(labels, LabelMap) else LabelMap(tag, dict.fromkeys(labels, ClassEntry())).named
-    found = {named(one) for one in said}
+    found = {named(one) for one in tags_in(text, tag)}
     return found.pop() if len(found) == 1 else None
+
+
+def tags_in(text: str, tag: str) -> list[str]:
+    """What stands in each `<tag>…</tag>`, however the tag is cased, in order and each once."""
+    return list(dict.fromkeys(inside.strip() for inside in _tagged(tag).findall(text)))
+
+
+def knowing(labels: LabelMap, classes: Iterable[str]) -> LabelMap:
+    """labels.yaml, and a release's own classes beside it where it no longer has them.
+
+    A class may have been renamed since, its old name now an alias: `.named` of the release's class and of what is said
+    then lead to the same.
+    """
+    gone = {cls: ClassEntry() for cls in classes if labels.named(cls) is None}
+    return LabelMap(labels.name, labels.classes | gone, labels.place)
 
 
 def read_json(text: str) -> dict[str, Any] | None:
@@ -57,6 +72,7 @@ def classify(
     name: str = "label",
     ids: Sequence[str] = (),
     slices: Mapping[str, Sequence[str | None]] | None = None,
+    groups: Sequence[Any] | None = None,
     seed: int = 0,
     rounds: int = 1000,
 ) -> Measures:
@@ -72,6 +88,7 @@ def classify(
         name: what is classified; the scores' and tables' first word.
         ids: of the rows, for the table of outcomes; none, no table.
         slices: name → N values, such as {"view": ["정면", …]}: figures are given for each value by itself.
+        groups: N values; intervals are over groups, such as persons.
         seed, rounds: of the bootstrap.
 
     Raises:
@@ -79,9 +96,10 @@ def classify(
     """
     if not truth:
         return Measures(notes=[f"{name}: there is no row to judge"])
-    counts = _counted(truth, said, classes)
+    cells = _cells(truth, said, classes)
+    counts = _counted(cells, classes)
     figures = _figures(counts)
-    lows, highs = of_counts(counts, _figures, seed=seed, rounds=rounds)
+    lows, highs = of_cells(cells, counts.shape, _figures, groups=groups, seed=seed, rounds=rounds)
     present = counts.sum(axis=1)
     most = int(present.argmax())
     always = np.zeros_like(counts)
@@ -121,16 +139,21 @@ def classify(
     )
 
 
-def _counted(truth: Sequence[str], said: Sequence[str | None], classes: Sequence[str]) -> Counts:
-    """(C, C + 1): how often each class was said of each; nothing, in the last column."""
+def _cells(truth: Sequence[str], said: Sequence[str | None], classes: Sequence[str]) -> Counts:
+    """(N,): the place of each row in the table of `_counted`, laid flat."""
     number: dict[str | None, int] = {cls: at for at, cls in enumerate(classes)}
     for one in (*truth, *(one for one in said if one is not None)):
         if one not in number:
             raise ValueError(f"{one!r} is none of the classes {', '.join(classes)}")
     number[None] = len(classes)
-    counts = np.zeros((len(classes), len(classes) + 1), dtype=np.int64)
-    np.add.at(counts, ([number[one] for one in truth], [number[one] for one in said]), 1)
-    return counts
+    wide = len(classes) + 1
+    return np.array([number[t] * wide + number[s] for t, s in zip(truth, said, strict=True)], dtype=np.int64)
+
+
+def _counted(cells: Counts, classes: Sequence[str]) -> Counts:
+    """(C, C + 1): how often each class was said of each; nothing, in the last column."""
+    shape = len(classes), len(classes) + 1
+    return np.bincount(cells, minlength=math.prod(shape)).reshape(shape)
 
 
 def _figures(counts: Counts) -> Floats:
@@ -173,7 +196,7 @@ def _by_slice(
             of[1].append(one)
         rows: list[list[str | float | int | None]] = []
         for value in sorted(parts, key=lambda value: (value is None, value or "")):
-            figures = _figures(_counted(*parts[value], classes))
+            figures = _figures(_counted(_cells(*parts[value], classes), classes))
             rows.append(
                 [UNKNOWN if value is None else value, len(parts[value][0]), float(figures[0]), float(figures[3])]
             )

@@ -62,12 +62,12 @@ def generate(
         Outcome(id=id, truth=" / ".join(of), said=text, right=one or None, note=f"ROUGE-L {near:.2f}")
         for id, text, of, one, near in told
     ]
-    empty = sum(not text.strip() for text in texts)
-    return Measures(
-        scores=scores,
-        outcomes=outcomes,
-        notes=[f"{empty:,} of {len(texts):,} texts are empty; they count as they are"] if empty else [],
-    )
+    told_of = []
+    if empty := sum(not text.strip() for text in texts):
+        told_of.append(f"{empty:,} of {len(texts):,} texts are empty; they count as they are")
+    if short := int(np.isnan(by_row["ROUGE-2"]).sum()):
+        told_of.append(f"ROUGE-2 leaves out {short:,} of {len(texts):,} texts: no reference of theirs has two tokens")
+    return Measures(scores=scores, outcomes=outcomes, notes=told_of)
 
 
 def bleu(
@@ -111,7 +111,8 @@ def rouge(texts: Sequence[str], references: Sequence[Sequence[str]], *, tokenize
     and is the same where all are a to z.
 
     Returns:
-        name → (N,). NaN in ROUGE-2 where neither the text nor one of its references has two tokens.
+        name → (N,). NaN in ROUGE-2 where no reference has two tokens: it hangs on no answer which rows count. An
+        answer of one token has 0 there.
     """
     scoring = _needed("rouge_score.rouge_scorer", "ROUGE")
     scorer = scoring.RougeScorer(list(ROUGES.values()), tokenizer=_Tokens(tokenize))
@@ -120,7 +121,7 @@ def rouge(texts: Sequence[str], references: Sequence[Sequence[str]], *, tokenize
         score = scorer.score_multi(list(of), text)
         for name, key in ROUGES.items():
             found[name].append(score[key].fmeasure)
-        if max(len(tokens_of(text, tokenize)), min(len(tokens_of(one, tokenize)) for one in of)) < 2:
+        if max(len(tokens_of(one, tokenize)) for one in of) < 2:
             found["ROUGE-2"][-1] = float("nan")
     return {name: np.array(values) for name, values in found.items()}
 

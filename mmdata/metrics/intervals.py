@@ -4,6 +4,7 @@ Percentile intervals of 95 % (Efron and Tibshirani, An Introduction to the Boots
 are always the same, in whatever order the rows come.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -103,20 +104,37 @@ def resampled(
     return np.concatenate([counts @ parts for counts in _draws(n, seed, rounds)])
 
 
-def of_counts(
-    counts: NDArray[np.int64], figures: Callable[[NDArray[np.int64]], Floats], *, seed: int = 0, rounds: int = 1000
+def of_cells(
+    cells: NDArray[np.int64],
+    shape: tuple[int, ...],
+    figures: Callable[[NDArray[np.int64]], Floats],
+    *,
+    groups: Sequence[Any] | None = None,
+    seed: int = 0,
+    rounds: int = 1000,
 ) -> tuple[Floats, Floats] | tuple[None, None]:
-    """Ends for figures of a table of counts: drawing rows anew is drawing the table from a multinomial.
+    """Ends for figures of a table of counts, such as a confusion.
 
     Args:
-        counts: a table, of any shape.
+        cells: (N,), the place of each row in the table, laid flat.
+        shape: of the table.
         figures: (rounds, *shape) → (rounds, M).
+        groups: as in `means`. Without them, drawing rows anew is drawing the table from a multinomial.
     """
-    total = int(counts.sum())
-    if total < 2:
-        return None, None
-    drawn = np.random.default_rng(seed).multinomial(total, counts.ravel() / total, size=rounds)
-    return ends(figures(drawn.reshape(rounds, *counts.shape)))
+    size, total = math.prod(shape), len(cells)
+    if groups is None:
+        if total < 2:
+            return None, None
+        shares = np.bincount(cells, minlength=size) / total
+        tables = np.random.default_rng(seed).multinomial(total, shares, size=rounds)
+    else:
+        used = np.unique(cells)
+        drawn = resampled((cells[:, None] == used).astype(np.float64), groups=groups, seed=seed, rounds=rounds)
+        if drawn is None:
+            return None, None
+        tables = np.zeros((rounds, size), dtype=np.int64)
+        tables[:, used] = np.rint(drawn)
+    return ends(figures(tables.reshape(rounds, *shape)))
 
 
 def ends(drawn: Floats) -> tuple[Floats, Floats]:

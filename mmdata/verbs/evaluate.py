@@ -13,7 +13,7 @@ from typing import Any
 from ..corpus import Corpus
 from ..errors import ReleaseError
 from ..evaluating.choosing import chosen
-from ..evaluating.csv_table import write_table
+from ..evaluating.csv_table import unanswered, write_table
 from ..evaluating.evaluation import Counts, Data, Evaluation, Model
 from ..evaluating.faults import faults_of
 from ..evaluating.html import write_html
@@ -52,7 +52,8 @@ def evaluate(
         options: settings of theirs, as values or as text.
         version, split, model: which predictions, where the file has several; a model may be "name@revision".
         html: where to write the report as one self-contained HTML file, with pictures of the rows.
-        table: where to write the answers as CSV: id, file, truth, prediction, O/X, summary, latency, raw.
+        table: where to write the answers as CSV: id, file, truth, prediction, O/X, summary, latency, raw. A row without
+            an answer has a line too, with the error, or "no prediction", as its summary.
         progress: where to show how far it is.
 
     Raises:
@@ -74,7 +75,7 @@ def evaluate(
         asked = asked_of(corpus, first.view, first.split, first.version)
         found = joined(asked.rows, said)
         progress.stage("metrics")
-        measures = measured(corpus, evaluators, found.pairs, asked.features, settings) if found.pairs else Measures()
+        measures = measured(corpus, evaluators, found.pairs, asked, settings) if found.pairs else Measures()
     answers = Counter(one.id for one in lines if one.error is None)
     repeated = [id for id, times in answers.items() if times > 1]
     made = Evaluation(
@@ -114,7 +115,7 @@ def evaluate(
     if table is not None:
         places = _places(Release(corpus.folder, manifest)) if manifest else {}
         files = {id: places[origin] for id, origin in asked.origins.items() if origin in places}
-        write_table(measures.outcomes, by_id, files, Path(table))
+        write_table([*measures.outcomes, *unanswered(found)], by_id, files, Path(table))
     return made
 
 

@@ -35,6 +35,7 @@ def _patient(execute, folder):
                 del sys.modules[name]
             _declare(folder)
             execute(module)
+            _decode(module)
 
     return run
 
@@ -47,6 +48,21 @@ def _declare(folder):
     for name in sorted(set(re.findall(r'register_(?:fake|meta)\("(?:torchvision::)?(\w+)"\)', source))):
         library.define(f"{name}(Tensor x) -> Tensor")
     _LIBRARIES.append(library)
+
+
+def _decode(torchvision):
+    """Its own decoder is in the library that cannot be loaded; `transformers serve` asks for it."""
+    import io
+
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    def decode_image(content, mode="RGB", **options):
+        decoded = Image.open(io.BytesIO(bytes(content.numpy()))).convert("RGB")
+        return torch.from_numpy(np.array(decoded)).permute(2, 0, 1)
+
+    torchvision.io.decode_image = torchvision.io.image.decode_image = decode_image
 
 
 sys.meta_path.insert(0, _Finder())

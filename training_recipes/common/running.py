@@ -47,7 +47,9 @@ class Predict(Part):
     view: str
     split: str = "test"
     flags: dict[str, Any] = Field(default_factory=dict)
-    """Of the recipe, such as max_new_tokens."""
+    """Of the recipe, such as max-new-tokens."""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    """Of the metrics, as `mmdata evaluate --set` has them."""
 
 
 class Run(Part):
@@ -65,7 +67,15 @@ class Run(Part):
     @property
     def output(self) -> Path:
         """Where the recipe's YAML says that the model goes."""
-        return Path(yaml.safe_load(self.train.config.read_text(encoding="utf-8"))["output_dir"])
+        told = yaml.safe_load(self.train.config.read_text(encoding="utf-8"))
+        if "output_dir" not in told:
+            raise SystemExit(f"{self.train.config}: output_dir is missing: where the model goes, such as out/skin")
+        return Path(told["output_dir"])
+
+    @property
+    def report(self) -> Path:
+        """Of the check."""
+        return self.output.with_name(f"{self.output.name}-check.html")
 
 
 def commands(run: Run) -> Iterator[tuple[str, list[str]]]:
@@ -73,15 +83,14 @@ def commands(run: Run) -> Iterator[tuple[str, list[str]]]:
     folder, mmdata = str(run.folder), [sys.executable, "-m", "mmdata.cli"]
     out = run.output
     if run.build:
-        chosen = _flags({"source": run.build.source, "config": run.build.config})
-        options = [part for key, value in run.build.options.items() for part in ("--set", f"{key}={value}")]
-        yield "build", [*mmdata, "build", folder, *chosen, *options]
+        given = {"source": run.build.source, "config": run.build.config, "set": _settings(run.build.options)}
+        yield "build", [*mmdata, "build", folder, *_flags(given)]
     for number, ask in enumerate(run.annotate):
         if number:
             yield "annotate", [*mmdata, "release", folder]
         chosen = _flags({"prompt": ask.prompt, "budget": ask.budget, "sample": ask.sample, "retry": ask.retry})
         yield "annotate", [*mmdata, "annotate", folder, *chosen]
-    yield "check", [*mmdata, "check", folder, "--html", str(out.with_name(f"{out.name}-check.html"))]
+    yield "check", [*mmdata, "check", folder, "--html", str(run.report)]
     if run.annotate:
         yield "release", [*mmdata, "release", folder]
     yield "train", [*run.train.launch, _recipe(run.train.recipe), "--config", str(run.train.config)]
@@ -96,7 +105,7 @@ def commands(run: Run) -> Iterator[tuple[str, list[str]]]:
         else:
             asked = {"model": model, "folder": folder, "view": ask.view, "split": ask.split, "out": file}
         yield "predict", [sys.executable, _recipe(ask.recipe), *_flags(asked | ask.flags)]
-        report = {"predictions": file, "html": file.with_suffix(".html")}
+        report = {"predictions": file, "html": file.with_suffix(".html"), "set": _settings(ask.settings)}
         yield "evaluate", [*mmdata, "evaluate", folder, *_flags(report)]
 
 
@@ -117,6 +126,10 @@ def read(path: Path) -> Run:
 
 def _recipe(name: str) -> str:
     return str(RECIPES / f"{name}.py")
+
+
+def _settings(given: dict[str, Any]) -> list[str]:
+    return [f"{key}={value}" for key, value in given.items()]
 
 
 def _flags(given: dict[str, Any]) -> list[str]:

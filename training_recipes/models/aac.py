@@ -8,18 +8,17 @@ Each `<persona_3>` is a slot: person, clusters and slot make a query that attend
 marks, and what comes out takes the token's place among the embeddings. It is all in the forward pass, so in the loss.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from mmdata.training_recipes.generating import PERSONA, Model, base_of, conditions_of
 from peft import PeftModel
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-PERSONA = "persona.json"
 OPEN, CLOSE = "<ctx>", "</ctx>"
 
 
@@ -173,50 +172,38 @@ def condition(name: str, processor: Any, about: Conditions, **options: Any) -> t
     return model, about
 
 
+def conditions(folder: str | Path) -> Conditions:
+    """What the tokens of a conditioned model mean. Raises ValueError: the folder holds none."""
+    found = conditions_of(folder)
+    if not found:
+        raise ValueError(f"{folder}: no conditioned model: no {PERSONA} is there, and no config.json with a persona")
+    return Conditions.model_validate(found)
+
+
 def load(folder: str | Path, **options: Any) -> tuple[Any, Any, Conditions]:
     """A conditioned model that was saved, whole or as an adapter, with its processor and what its tokens mean.
 
     Raises:
         ValueError: the folder holds none.
     """
-    folder = Path(folder)
+    folder, about = Path(folder), conditions(folder)
     processor = transformers.AutoProcessor.from_pretrained(folder)
     processor.chat_template = processor.chat_template or processor.tokenizer.chat_template  # Phi-4's is forgotten.
     if not (folder / "adapter_config.json").exists():
         config = transformers.AutoConfig.from_pretrained(folder)
-        if not getattr(config, "persona", None):
-            raise ValueError(f"{folder}: its config.json has no persona, so it is no conditioned model")
         model = conditioned(_class_of(config)).from_pretrained(folder, **options)
-        return model.eval(), processor, Conditions(**config.persona)
-    if not (folder / PERSONA).exists():
-        raise ValueError(f"{folder}: an adapter without {PERSONA}, so none of a conditioned model")
-    about = Conditions.model_validate_json((folder / PERSONA).read_text(encoding="utf-8"))
-    base = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-    model, about = condition(base, processor, about, **options)
+        return model.eval(), processor, about
+    model, about = condition(base_of(str(folder)), processor, about, **options)
     return PeftModel.from_pretrained(model, folder).eval(), processor, about
 
 
-@torch.inference_mode()
-def interpret(
-    model: Any, processor: Any, row: Mapping[str, Any], about: Conditions | None, styles: Sequence[str], **options: Any
-) -> dict[str, str]:
-    """What the cards of a row mean, in each style: the answer's first word is given, the model writes the rest.
+class Interpreter(Model):
+    """A conditioned model, asked as any other is. Its questions are those that `Conditions.told` made."""
 
-    Args:
-        about: None of a model that is not conditioned.
-        options: of `generate`.
-    """
-    prompt = about.told(row) if about else row["prompt"]
-    blocks = [[{k: v for k, v in block.items() if v is not None} for block in turn["content"]] for turn in prompt]
-    turns = [{**turn, "content": content} for turn, content in zip(prompt, blocks, strict=True)]
-    asked = processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
-    inputs = processor(
-        text=[f"{asked}<{style}>" for style in styles], images=[row["images"]] * len(styles), return_tensors="pt",
-        add_special_tokens=False, padding=True, padding_side="left",
-    ).to(model.device)  # fmt: skip
-    made = model.generate(**inputs, **options)[:, inputs["input_ids"].shape[1] :]
-    texts = processor.batch_decode(made, skip_special_tokens=True)
-    return {style: text.strip() for style, text in zip(styles, texts, strict=True)}
+    def _opened(self, dtype: str, **kwargs: Any) -> tuple[Any, Any]:
+        # Never spread over several: the Conditioner gives its rows to the embeddings where these are.
+        device = {"device_map": "cuda"} if torch.cuda.is_available() else {}
+        return load(self.name, dtype=dtype, **device, **kwargs)[:2]
 
 
 def _class_of(config: Any) -> type[transformers.PreTrainedModel]:

@@ -5,7 +5,7 @@ What is not trained is not kept: a folder holds the head, the adapter if there i
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -77,6 +77,16 @@ class Embedder(nn.Module):
         pooled = (tokens * mask).sum(1) / mask.sum(1)
         return {"vectors": nn.functional.normalize(self.head(pooled), dim=-1)}
 
+    def activation_checkpointing_enable(self, **settings: Any) -> None:
+        """`gradient_checkpointing: true`; a frozen backbone keeps nothing that it could save."""
+        if any(weight.requires_grad for weight in self.backbone.parameters()):
+            self.backbone.activation_checkpointing_enable(**settings)
+
+    def gradient_checkpointing_enable(self, **settings: Any) -> None:
+        """Its name in transformers before 5.23."""
+        if any(weight.requires_grad for weight in self.backbone.parameters()):
+            self.backbone.gradient_checkpointing_enable(**settings)
+
     def state_dict(self, *arguments: Any, **options: Any) -> OrderedDict[str, Tensor]:
         """What training changes: the head with its running means, and of the backbone what is not frozen.
 
@@ -108,26 +118,29 @@ class Collator:
 
     def __init__(self, settings: Settings, label: str | None = None):
         self.processor = AutoProcessor.from_pretrained(settings.model, revision=settings.revision, **settings.processor)
-        self.label, self.text = label, settings.text
+        self.settings, self.label = settings, label
         self.talks = bool(getattr(self.processor, "chat_template", None))
-        if self.text and not self.talks:
+        if settings.text and not self.talks:
             raise ValueError("it reads pictures only, so leave text_column out, or choose a vision-language model")
 
     def __call__(self, rows: Iterable[Mapping[str, Any]]) -> dict[str, Tensor]:
         rows = list(rows)
-        if self.talks:
-            batch = self.processor.apply_chat_template(
-                [self._turn(row) for row in rows], tokenize=True, return_dict=True, return_tensors="pt",
-                processor_kwargs={"padding": True},
-            )  # fmt: skip
-        else:
-            batch = self.processor(images=[row["image"] for row in rows], return_tensors="pt")
         labels = {"labels": torch.tensor([row[self.label] for row in rows])} if self.label else {}
-        return {**batch, **labels}
+        return {**self.batch([self._turn(row) for row in rows]), **labels}
+
+    def batch(self, conversations: Sequence[list[dict[str, Any]]]) -> Mapping[str, Tensor]:
+        """Of one turn each, whose content is the picture, and the text where one is read."""
+        if not self.talks:
+            pictures = [turns[0]["content"][0]["image"] for turns in conversations]
+            return self.processor(images=pictures, return_tensors="pt")
+        return self.processor.apply_chat_template(
+            conversations, tokenize=True, return_dict=True, return_tensors="pt", processor_kwargs={"padding": True}
+        )
 
     def _turn(self, row: Mapping[str, Any]) -> list[dict[str, Any]]:
-        text = [{"type": "text", "text": row[self.text]}] if self.text else []
-        return [{"role": "user", "content": [{"type": "image", "image": row["image"]}, *text]}]
+        text = self.settings.text
+        words = [{"type": "text", "text": row[text]}] if text else []
+        return [{"role": "user", "content": [{"type": "image", "image": row["image"]}, *words]}]
 
 
 def load(folder: str | Path) -> tuple[Embedder, Collator]:
@@ -136,17 +149,28 @@ def load(folder: str | Path) -> tuple[Embedder, Collator]:
     Raises:
         ValueError: there is none in the folder, or its weights are of another model.
     """
-    folder = Path(folder)
+    settings = kept(folder)
     try:
-        settings = Settings.model_validate_json((folder / SETTINGS).read_text(encoding="utf-8"))
-        state = load_file(folder / WEIGHTS)
-    except (OSError, ValidationError) as error:
-        raise ValueError(
-            f"{folder}: no embedder is saved here ({error}). metric_learning.py writes one; name its output_dir"
-        ) from None
+        state = load_file(Path(folder, WEIGHTS))
+    except OSError as error:
+        raise _none(folder, error) from None
     model = Embedder(settings)
     model.load_state_dict(state)
     return model.eval(), Collator(settings)
+
+
+def kept(folder: str | Path) -> Settings:
+    """The settings of the embedder that is saved there. Raises ValueError: there is none."""
+    try:
+        return Settings.model_validate_json(Path(folder, SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise _none(folder, error) from None
+
+
+def _none(folder: str | Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{folder}: no embedder is saved here ({error}). metric_learning.py writes one; name its output_dir"
+    )
 
 
 def keep(settings: Settings, folder: str | Path) -> None:
