@@ -309,7 +309,9 @@ def evaluate(
     ],
     metrics: Annotated[
         list[str] | None,
-        typer.Option(help="Only these of the corpus's metrics; may be repeated. By default all that judge what was asked."),
+        typer.Option(
+            help="Only these of the corpus's metrics; may be repeated. By default all that judge what was asked."
+        ),
     ] = None,
     options: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE, a setting of a metric. May be repeated.")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-from mmdata.training_recipes.generating import Model, filled
-from mmdata.training_recipes.questions import Question
+from mmdata.training_recipes.common.generating import Model, filled
+from mmdata.training_recipes.common.questions import Question
 
 
 @torch.inference_mode()

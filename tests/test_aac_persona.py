@@ -10,7 +10,8 @@ import datasets
 import interpreted
 import pytest
 import trl
-from mmdata.training_recipes.generating import Model
+from mmdata.training_recipes.common import opening, questions
+from mmdata.training_recipes.common.generating import Model
 from mmdata.training_recipes.models import aac
 from safetensors.torch import load_file
 from tiny_models import tiny
@@ -20,7 +21,7 @@ import mmdata
 from mmdata.corpus import HOME
 from mmdata.errors import MmdataError
 from mmdata.predictions import read_predictions
-from mmdata.training_recipes import aac_persona, interpret, merge, opening, questions
+from mmdata.training_recipes import aac_persona, interpret, merge
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

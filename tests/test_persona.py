@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 from kit import photo
-from mmdata.training_recipes.generating import Model
+from mmdata.training_recipes.common.generating import Model
 from mmdata.training_recipes.models import aac
 from peft import LoraConfig, get_peft_model
 from tiny_models import tiny

@@ -131,6 +131,11 @@ def test_a_corpus_knows_no_other_and_no_recipe(path):
     assert not any(module.startswith(("..", "mmdata.dataset_builders")) for module in modules_of(path))
 
 
+def test_a_recipe_is_read_on_two_screens():
+    for path in sorted((ROOT / "training_recipes").glob("*.py")):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 130, path
+
+
 def test_no_file_is_long_without_a_reason():
     folders = ["mmdata", "schemas", "dataset_builders", "training_recipes", "tests", "docs"]
     long = {
@@ -178,7 +183,10 @@ def test_the_wheel_holds_what_it_should(wheel):
     assert private == []
     assert len(set(names)) == len(names)
     package = {name for name in names if ".dist-info/" not in name}
-    engine = {name for name in there if name.startswith("mmdata/")} - {"mmdata/schemas.py", "mmdata/training_recipes.py"}
+    engine = {name for name in there if name.startswith("mmdata/")} - {
+        "mmdata/schemas.py",
+        "mmdata/training_recipes.py",
+    }
     beside = {
         f"mmdata/{name}" for name in there if name.startswith(("schemas/", "dataset_builders/", "training_recipes/"))
     }

@@ -3,7 +3,7 @@
 import functools
 import tempfile
 
-from mmdata.training_recipes.generating import Model
+from mmdata.training_recipes.common.generating import Model
 from mmdata.training_recipes.models.tiny import write
 
 _HOME = tempfile.TemporaryDirectory(prefix="mmdata-tiny-", ignore_cleanup_errors=True)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import trl
+from mmdata.training_recipes.common import opening
 from tiny_models import tiny
 
 from mmdata.corpus import HOME
-from mmdata.training_recipes import opening, sft
+from mmdata.training_recipes import sft
 
 RECIPES = HOME.parent / "training_recipes"
 CONFIGS = RECIPES / "configs"

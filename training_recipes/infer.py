@@ -22,8 +22,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.predicting import Run
-from mmdata.training_recipes.questions import Questions, of_file, of_pictures, of_view
+from mmdata.training_recipes.common.predicting import Run
+from mmdata.training_recipes.common.questions import Questions, of_file, of_pictures, of_view
 from rich.console import Console
 
 from mmdata.errors import MmdataError
@@ -60,14 +60,14 @@ def chosen(given: argparse.Namespace) -> Questions:
 def generated(run: Run, given: argparse.Namespace) -> None:
     """Ask the model on this machine, a batch at a time."""
     run.progress.stage("opening the model")
-    from mmdata.training_recipes.generating import Model  # A server is asked without torch.
+    from mmdata.training_recipes.common.generating import Model  # A server is asked without torch.
 
     run.ask(Model(given.model), given.batch_size)
 
 
 def served(run: Run, given: argparse.Namespace) -> None:
     """Ask the server, many at once."""
-    from mmdata.training_recipes.served import ask
+    from mmdata.training_recipes.common.served import ask
 
     run.stopped = ask(
         run.pending(), run.keep, model=run.model, base_url=given.base_url, concurrency=given.concurrency, **run.settings

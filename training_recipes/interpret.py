@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdata.training_recipes.questions import question
+from mmdata.training_recipes.common.questions import question
 
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
 
 if TYPE_CHECKING:
-    from mmdata.training_recipes.generating import Model
+    from mmdata.training_recipes.common.generating import Model
 
 
 def generate_interpretation(
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         persona = json.loads(given.persona.read_text(encoding="utf-8"))
         context = json.loads(given.context.read_text(encoding="utf-8")) if given.context else {}
-        from mmdata.training_recipes.generating import Model  # What is asked is looked at first.
+        from mmdata.training_recipes.common.generating import Model  # What is asked is looked at first.
 
         for said in generate_interpretation(
             given.cards, persona, context, model=Model(given.model), corpus=given.folder

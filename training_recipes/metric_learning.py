@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from mmdata.training_recipes.common import finishing, opening
+from mmdata.training_recipes.common.vectors import write_vectors
 from mmdata.training_recipes.models.embedder import Collator, Embedder, Mode, Settings, keep
 from mmdata.training_recipes.models.triplets import Collapse, PerClass
-from mmdata.training_recipes.vectors import write_vectors
 from pytorch_metric_learning import distances, losses, miners
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
@@ -24,7 +25,6 @@ from transformers import EvalPrediction, Trainer, TrainingArguments, set_seed
 from trl import ModelConfig
 
 from mmdata.errors import MmdataError
-from mmdata.training_recipes import finishing, opening
 
 COSINE, CPU = distances.CosineSimilarity(), torch.device("cpu")
 

@@ -16,8 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.predicting import CTRL_C, Run
-from mmdata.training_recipes.questions import of_view
+from mmdata.training_recipes.common.predicting import CTRL_C, Run
+from mmdata.training_recipes.common.questions import of_view
 from rich.console import Console
 
 from mmdata.errors import MmdataError
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked = of_view(given.folder, given.view, given.split, given.version, options=True)
             with PredictionFile(given.out) as file:
                 progress.stage("opening the model")
-                from mmdata.training_recipes.generating import Model  # What is asked is looked at first.
-                from mmdata.training_recipes.scoring import Ranker
+                from mmdata.training_recipes.common.generating import Model  # What is asked is looked at first.
+                from mmdata.training_recipes.common.scoring import Ranker
 
                 ranker = Ranker(Model(given.model), given.at_once, given.mean)
                 run = Run(asked, file, given.model, {"mean": given.mean}, progress, ranker.model.revision)

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mmdata.training_recipes.common.predicting import FAILED
 from mmdata.training_recipes.common.running import STEPS, Run, commands, read
-from mmdata.training_recipes.predicting import FAILED
 
 
 def walk(run: Run, steps: Sequence[str] = STEPS, execute: Callable[[list[str]], int] | None = None) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 import transformers
-from mmdata.training_recipes.generating import PERSONA, Model, base_of, conditions_of
+from mmdata.training_recipes.common.generating import PERSONA, Model, base_of, conditions_of
 from peft import PeftModel
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn

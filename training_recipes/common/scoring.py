@@ -3,8 +3,8 @@
 import copy
 
 import torch
-from mmdata.training_recipes.generating import Model, filled
-from mmdata.training_recipes.questions import Question
+from mmdata.training_recipes.common.generating import Model, filled
+from mmdata.training_recipes.common.questions import Question
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 

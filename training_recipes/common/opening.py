@@ -10,8 +10,8 @@ from typing import Any
 import datasets
 import transformers
 import trl
-from mmdata.training_recipes.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
-from mmdata.training_recipes.generating import revision_of
+from mmdata.training_recipes.common.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
+from mmdata.training_recipes.common.generating import revision_of
 
 import mmdata
 from mmdata.corpus import Corpus

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 import transformers
-from mmdata.training_recipes.predicting import Said, each
-from mmdata.training_recipes.questions import Message, Question
+from mmdata.training_recipes.common.predicting import Said, each
+from mmdata.training_recipes.common.questions import Message, Question
 from PIL import Image, ImageOps
 
 from mmdata.errors import MmdataError

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdata.training_recipes.questions import Question, Questions
+from mmdata.training_recipes.common.questions import Question, Questions
 
 from mmdata.predictions import Prediction, PredictionFile
 from mmdata.progress import Terminal

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdata.training_recipes.generating import filled, revision_of
+from mmdata.training_recipes.common.generating import filled, revision_of
+from mmdata.training_recipes.common.predicting import Run, Said, each
+from mmdata.training_recipes.common.questions import Question, of_view
 from mmdata.training_recipes.models.embedder import kept, load
-from mmdata.training_recipes.predicting import Run, Said, each
-from mmdata.training_recipes.questions import Question, of_view
 from rich.console import Console
 
 from mmdata.errors import MmdataError

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mmdata.training_recipes.questions import Question
+from mmdata.training_recipes.common.questions import Question
 
 from mmdata.annotation.asking import Asking
 from mmdata.annotation.client import client_for
