@@ -16,6 +16,10 @@ from mmdata.errors import MmdataError
 from mmdata.training_recipes import interpret
 
 ASK = "이 정면 사진의 진단명과 소견을 작성해 주세요."
+PERSONA = {
+    "age": "adolescent", "gender": "female", "disability_type": "지적장애", "communication_characteristics": "짧은 말",
+    "interesting_topics": ["음식"],
+}  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(["user", "assistant", "system"]), max_size=4), st.integers(0, 3), st.booleans())
@@ -46,13 +50,6 @@ def test_a_batch_says_what_each_alone_says_and_looks_at_the_picture(family):
     assert together == [model.answers([one], 8, 0.0)[0] for one in asked]
     assert len(set(together)) > 1
     assert all(model.end not in text for text in together)
-
-
-@pytest.mark.parametrize(("name", "words"), [("없는/폴더/다", "no such folder"), ("{empty}", "no model is there"), ("a/b", "no such folder, and the Hub")])  # fmt: skip
-def test_a_model_that_is_none_is_one_message(name, words, tmp_path):
-    (tmp_path / "빈").mkdir()
-    with pytest.raises(SystemExit, match=words):
-        asked("--model", name.format(empty=tmp_path / "빈"), "--file", lines(tmp_path, 1), "--out", tmp_path / "o")
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT's.

@@ -209,30 +209,18 @@ def test_killed_it_goes_on(tmp_path):
     assert {id: one.output for id, one in by_id(out).items()} == {str(n): f"답 {n}" for n in range(40)}
 
 
-PERSONA = {
-    "age": "adolescent", "gender": "female", "disability_type": "지적장애", "communication_characteristics": "짧은 말",
-    "interesting_topics": ["음식"],
-}  # fmt: skip
-
-
 def test_the_answer_shown_is_the_one_that_was_asked_for(tmp_path, capsys):
     pictures = [put(tmp_path, f"{n}.png", encoded(photo(n))) for n in range(2)]
     said = []
     for picture in (*pictures, pictures[0]):
-        assert (
-            here(
-                "gemma3",
-                "--image",
-                picture,
-                "--ask",
-                "무엇?",
-                "--out",
-                tmp_path / "말.jsonl",
-                "--json",
-                "--temperature",
-                1,
-            )
-            == 0
-        )
+        flags = ("--ask", "무엇?", "--out", tmp_path / "말.jsonl", "--json", "--temperature", 1)
+        assert here("gemma3", "--image", picture, *flags) == 0
         said.append(json.loads(capsys.readouterr().out)["said"])
     assert said[2] == said[0] != said[1]
+
+
+@pytest.mark.parametrize(("name", "words"), [("없는/폴더/다", "no such folder"), ("{empty}", "no model is there"), ("a/b", "no such folder, and the Hub")])  # fmt: skip
+def test_a_model_that_is_none_is_one_message(name, words, tmp_path):
+    (tmp_path / "빈").mkdir()
+    with pytest.raises(SystemExit, match=words):
+        asked("--model", name.format(empty=tmp_path / "빈"), "--file", lines(tmp_path, 1), "--out", tmp_path / "o")
