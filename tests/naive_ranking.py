@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+
 from mmdata.training_recipes.common.generating import Model, filled
 from mmdata.training_recipes.common.questions import Question
 

@@ -10,9 +10,6 @@ import datasets
 import interpreted
 import pytest
 import trl
-from mmdata.training_recipes.common import opening, questions
-from mmdata.training_recipes.common.generating import Model
-from mmdata.training_recipes.models import aac
 from safetensors.torch import load_file
 from tiny_models import tiny
 from training import CONFIGS
@@ -22,6 +19,9 @@ from mmdata.corpus import HOME
 from mmdata.errors import MmdataError
 from mmdata.predictions import read_predictions
 from mmdata.training_recipes import aac_persona, interpret, merge
+from mmdata.training_recipes.common import opening, questions
+from mmdata.training_recipes.common.generating import Model
+from mmdata.training_recipes.models import aac
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

@@ -8,12 +8,12 @@ import warnings
 
 import pytest
 import yaml
-from mmdata.training_recipes.common.running import read
 from tiny_models import tiny  # A model's folder, made once.
 
 import mmdata
 from mmdata.corpus import HOME
 from mmdata.training_recipes import run as recipe
+from mmdata.training_recipes.common.running import read
 
 PICTURES = 16
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit import encoded, photo, put
-from mmdata.training_recipes.common import generating
-from mmdata.training_recipes.common.questions import messages_of, question
 from tiny_models import opened, tiny
 from trl.data_utils import prepare_multimodal_messages
 
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
 from mmdata.training_recipes import interpret
+from mmdata.training_recipes.common import generating
+from mmdata.training_recipes.common.questions import messages_of, question
 
 ASK = "이 정면 사진의 진단명과 소견을 작성해 주세요."
 PERSONA = {

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 from kit import encoded, photo, put
-from mmdata.training_recipes.common import generating
-from mmdata.training_recipes.common.questions import of_view, question
 from openai_server import Act, Server, completion, error, serving
 from tiny_models import opened, tiny
 
 from mmdata.predictions import read_predictions
 from mmdata.training_recipes import infer
+from mmdata.training_recipes.common import generating
+from mmdata.training_recipes.common.questions import of_view, question
 
 ASK = "이 정면 사진의 진단명과 소견을 작성해 주세요."
 

@@ -8,10 +8,11 @@ from datasets import Dataset, Features, Image, List, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import photo
-from mmdata.training_recipes.common import opening, tokens
 from tiny_models import tiny
 from training import CONFIGS, train
 from transformers import AutoModelForImageTextToText
+
+from mmdata.training_recipes.common import opening, tokens
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`is_gradient_checkpointing`:FutureWarning", "ignore:`gradient_checkpointing`:FutureWarning"

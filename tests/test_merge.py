@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 import torch
-from mmdata.training_recipes.common import opening, probing
 from peft import LoraConfig, get_peft_model
 from tiny_models import tiny
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from mmdata.training_recipes import merge
+from mmdata.training_recipes.common import opening, probing
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

@@ -11,8 +11,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mmdata.training_recipes.models.embedder import Embedder, Settings, load
-from mmdata.training_recipes.models.triplets import Collapse, PerClass
 from PIL import Image
 from safetensors.torch import load_file
 from tiny_models import tiny
@@ -21,6 +19,8 @@ import mmdata
 from mmdata.corpus import HOME
 from mmdata.predictions import read_predictions
 from mmdata.training_recipes import metric_learning
+from mmdata.training_recipes.models.embedder import Embedder, Settings, load
+from mmdata.training_recipes.models.triplets import Collapse, PerClass
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 CONFIGS = Path(__file__).parent.parent / "training_recipes" / "configs"

@@ -5,12 +5,12 @@ import json
 import pytest
 import trl
 import yaml
-from mmdata.training_recipes.common import opening
 from tiny_models import tiny
 from training import arguments, flags, steps, train
 
 from mmdata.corpus import HOME
 from mmdata.training_recipes import sft
+from mmdata.training_recipes.common import opening
 
 WHAT = (opening.SFTArguments, trl.SFTConfig, trl.ModelConfig)
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 import transformers
 from kit import photo
-from mmdata.training_recipes.common.generating import Model
-from mmdata.training_recipes.models import aac
 from peft import LoraConfig, get_peft_model
 from tiny_models import tiny
 
 from mmdata.errors import MmdataError
 from mmdata.training_recipes import merge
+from mmdata.training_recipes.common.generating import Model
+from mmdata.training_recipes.models import aac
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 FAMILIES = ["qwen3_vl", "gemma3"]

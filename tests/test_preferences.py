@@ -6,7 +6,6 @@ import interpreted
 import pytest
 import trl
 from answering import newest
-from mmdata.training_recipes.common import opening
 from tiny_models import tiny
 from training import CONFIGS
 
@@ -18,6 +17,7 @@ from mmdata.annotation.store import Answer, writing
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
 from mmdata.training_recipes import dpo, grpo
+from mmdata.training_recipes.common import opening
 from mmdata.verbs.fix import set_answer
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, Features, Image, IterableDataset, List, Value
 from kit import encoded, photo
-from mmdata.training_recipes.common import opening, tokens
 from rich.console import Console
 from tiny_models import tiny
 from training import arguments
 
 import mmdata
 from mmdata.training_recipes import preflight
+from mmdata.training_recipes.common import opening, tokens
 
 PROMPT = [{"role": "user", "content": "무엇이 보입니까?"}]
 

@@ -9,10 +9,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit import encoded, photo
-from mmdata.training_recipes.common import questions as asking
-from mmdata.training_recipes.common import scoring
-from mmdata.training_recipes.common.questions import Question, question
-from mmdata.training_recipes.common.scoring import Ranker
 from naive_ranking import naive_scores
 from tiny_models import opened, tiny
 
@@ -20,6 +16,10 @@ from mmdata.corpus import HOME
 from mmdata.errors import MmdataError
 from mmdata.predictions import read_predictions
 from mmdata.training_recipes import rank
+from mmdata.training_recipes.common import questions as asking
+from mmdata.training_recipes.common import scoring
+from mmdata.training_recipes.common.questions import Question, question
+from mmdata.training_recipes.common.scoring import Ranker
 
 OPTIONS = ["yes", "no", "it is very sunny today", "네, 맞아요", "there are two dogs on the beach", "yes"]
 FAMILIES = ["gemma3", "qwen3_vl"]

@@ -12,7 +12,6 @@ import torch
 import transformers
 import trl
 import yaml
-from mmdata.training_recipes.common import opening, tokens
 from peft import PeftModel
 from safetensors.torch import load_file
 from tiny_models import tiny
@@ -20,6 +19,7 @@ from training import CONFIGS, RECIPES, arguments, family, flags, steps, train
 
 from mmdata.corpus import HOME, Corpus
 from mmdata.training_recipes import merge, preflight, sft
+from mmdata.training_recipes.common import opening, tokens
 from mmdata.written_view import write_view
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 from kit import encoded, photo
-from mmdata.training_recipes.common import questions, vectors
-from mmdata.training_recipes.models.embedder import Collator, Embedder, Settings, keep
 from safetensors.torch import load_file, save_file
 from tiny_models import tiny
 
 from mmdata.corpus import HOME
 from mmdata.errors import MmdataError
 from mmdata.predictions import read_predictions
+from mmdata.training_recipes.common import questions, vectors
+from mmdata.training_recipes.models.embedder import Collator, Embedder, Settings, keep
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 

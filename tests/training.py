@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import trl
-from mmdata.training_recipes.common import opening
 from tiny_models import tiny
 
 from mmdata.corpus import HOME
 from mmdata.training_recipes import sft
+from mmdata.training_recipes.common import opening
 
 RECIPES = HOME.parent / "training_recipes"
 CONFIGS = RECIPES / "configs"

@@ -15,17 +15,17 @@ from typing import Any
 
 import transformers
 import trl
-from mmdata.training_recipes.common import finishing, opening
-from mmdata.training_recipes.common.generating import Model
-from mmdata.training_recipes.common.predicting import Run
-from mmdata.training_recipes.common.questions import of_view
-from mmdata.training_recipes.models import aac
 from rich.console import Console
 
 from mmdata.errors import MmdataError
 from mmdata.predictions import PredictionFile
 from mmdata.progress import Terminal
 from mmdata.training_recipes import preflight
+from mmdata.training_recipes.common import finishing, opening
+from mmdata.training_recipes.common.generating import Model
+from mmdata.training_recipes.common.predicting import Run
+from mmdata.training_recipes.common.questions import of_view
+from mmdata.training_recipes.models import aac
 
 TOLD = ["prompt", "persona_id", "clusters", "context"]
 

@@ -10,6 +10,7 @@ that never saw such answers would learn the form of them, and not which is bette
 from typing import Any
 
 import trl
+
 from mmdata.training_recipes.common import finishing, opening
 
 

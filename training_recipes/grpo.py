@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import trl
-from mmdata.training_recipes.common import finishing, opening
 
 from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
 from mmdata.labels import LabelMap
 from mmdata.metrics.classification import read_tag
+from mmdata.training_recipes.common import finishing, opening
 
 Reward = Callable[..., list[float]]
 

@@ -22,13 +22,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.common.predicting import Run
-from mmdata.training_recipes.common.questions import Questions, of_file, of_pictures, of_view
 from rich.console import Console
 
 from mmdata.errors import MmdataError
 from mmdata.predictions import PredictionFile
 from mmdata.progress import Terminal
+from mmdata.training_recipes.common.predicting import Run
+from mmdata.training_recipes.common.questions import Questions, of_file, of_pictures, of_view
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

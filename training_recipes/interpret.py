@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmdata.training_recipes.common.questions import question
-
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
+from mmdata.training_recipes.common.questions import question
 
 if TYPE_CHECKING:
     from mmdata.training_recipes.common.generating import Model

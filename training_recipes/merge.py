@@ -17,11 +17,12 @@ from typing import Any
 
 import torch
 import transformers
+from peft import PeftModel
+
 from mmdata.training_recipes.common import opening
 from mmdata.training_recipes.common.finishing import NOT_THE_MODEL
 from mmdata.training_recipes.common.generating import conditions_of, revision_of
 from mmdata.training_recipes.common.probing import logits, probe
-from peft import PeftModel
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 5e-2}
 """Largest difference of a logit, as a share of the largest logit. Rounding of the merged weights makes it."""

@@ -14,10 +14,6 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from mmdata.training_recipes.common import finishing, opening
-from mmdata.training_recipes.common.vectors import write_vectors
-from mmdata.training_recipes.models.embedder import Collator, Embedder, Mode, Settings, keep
-from mmdata.training_recipes.models.triplets import Collapse, PerClass
 from pytorch_metric_learning import distances, losses, miners
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from pytorch_metric_learning.utils.inference import CustomKNN
@@ -25,6 +21,10 @@ from transformers import EvalPrediction, Trainer, TrainingArguments, set_seed
 from trl import ModelConfig
 
 from mmdata.errors import MmdataError
+from mmdata.training_recipes.common import finishing, opening
+from mmdata.training_recipes.common.vectors import write_vectors
+from mmdata.training_recipes.models.embedder import Collator, Embedder, Mode, Settings, keep
+from mmdata.training_recipes.models.triplets import Collapse, PerClass
 
 COSINE, CPU = distances.CosineSimilarity(), torch.device("cpu")
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import trl
-from mmdata.training_recipes.common import opening
-from mmdata.training_recipes.common.tokens import Fault, Measured, measured
 from rich.console import Console
 from rich.table import Table
+
+from mmdata.training_recipes.common import opening
+from mmdata.training_recipes.common.tokens import Fault, Measured, measured
 
 
 @dataclass

@@ -16,13 +16,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.common.predicting import CTRL_C, Run
-from mmdata.training_recipes.common.questions import of_view
 from rich.console import Console
 
 from mmdata.errors import MmdataError
 from mmdata.predictions import PredictionFile
 from mmdata.progress import Terminal
+from mmdata.training_recipes.common.predicting import CTRL_C, Run
+from mmdata.training_recipes.common.questions import of_view
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,10 +11,10 @@ import re
 from typing import Any
 
 import trl
-from mmdata.training_recipes.common import finishing, opening
 from transformers import EarlyStoppingCallback
 
 from mmdata.training_recipes import preflight
+from mmdata.training_recipes.common import finishing, opening
 
 
 def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelConfig) -> None:

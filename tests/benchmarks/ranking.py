@@ -20,11 +20,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 import transformers
 from kit import encoded, photo
+from naive_ranking import naive_scores
+
 from mmdata.training_recipes.common.generating import Model, filled
 from mmdata.training_recipes.common.questions import Question, question
 from mmdata.training_recipes.common.scoring import Ranker
 from mmdata.training_recipes.models import tiny
-from naive_ranking import naive_scores
 
 WORDS = [
     "yes",

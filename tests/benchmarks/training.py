@@ -38,9 +38,9 @@ def flags(work: Path, case: str, dataset: Path, **given: object) -> list[str]:
 def prepare(work: Path) -> None:
     """The models, skin's sample as a written view, and long answers about pictures as cameras make them."""
     from datasets import Dataset, Features, Image, List, Value
-    from mmdata.training_recipes.models import tiny
 
     from mmdata.corpus import Corpus
+    from mmdata.training_recipes.models import tiny
     from mmdata.written_view import write_view
 
     if (work / "long").is_dir():
@@ -99,10 +99,10 @@ def watched() -> tuple[type, list[tuple[float, float]]]:
 def run_sides(work: Path, rounds: int) -> None:
     """Both in turns, the first of each not counted."""
     import trl
-    from mmdata.training_recipes.common import opening
     from trl.scripts.sft import main, make_parser
 
     from mmdata.training_recipes import sft
+    from mmdata.training_recipes.common import opening
 
     trl.SFTTrainer, rates = watched()
     for number in range(2 * (rounds + 1)):
@@ -124,9 +124,9 @@ def run_sides(work: Path, rounds: int) -> None:
 def run_piped(work: Path, case: str, workers: int) -> float:
     """Steps a second by the clock."""
     import trl
-    from mmdata.training_recipes.common import opening
 
     from mmdata.training_recipes import sft
+    from mmdata.training_recipes.common import opening
 
     trl.SFTTrainer, rates = watched()
     long = {"dataset_config": "default", "model_name_or_path": work / "wider", **LONG}
@@ -144,6 +144,7 @@ def run_piped(work: Path, case: str, workers: int) -> float:
 
 def _train_collated(args: object, training: object, model: object, kind: type) -> None:
     import trl
+
     from mmdata.training_recipes.common import opening, tokens
 
     train, _ = opening.open_chat(args, training)

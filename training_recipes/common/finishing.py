@@ -6,8 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from mmdata.training_recipes.common import opening
 from transformers import TrainerState
+
+from mmdata.training_recipes.common import opening
 
 NOT_THE_MODEL = {
     "training_args.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state.pth", "trainer_state.json",

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 import transformers
-from mmdata.training_recipes.common.predicting import Said, each
-from mmdata.training_recipes.common.questions import Message, Question
 from PIL import Image, ImageOps
 
 from mmdata.errors import MmdataError
+from mmdata.training_recipes.common.predicting import Said, each
+from mmdata.training_recipes.common.questions import Message, Question
 
 WEIGHTS = (".safetensors", ".bin", ".pt")
 PERSONA = "persona.json"

@@ -10,12 +10,12 @@ from typing import Any
 import datasets
 import transformers
 import trl
-from mmdata.training_recipes.common.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
-from mmdata.training_recipes.common.generating import revision_of
 
 import mmdata
 from mmdata.corpus import Corpus
 from mmdata.strict import read_text
+from mmdata.training_recipes.common.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
+from mmdata.training_recipes.common.generating import revision_of
 from mmdata.views import newest_or_sample
 
 __all__ = [

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mmdata.training_recipes.common.questions import Question, Questions
-
 from mmdata.predictions import Prediction, PredictionFile
 from mmdata.progress import Terminal
+from mmdata.training_recipes.common.questions import Question, Questions
 
 Said = dict[str, Any]
 """`output`, `scores`, `vector` or `error`."""

@@ -3,12 +3,12 @@
 import copy
 
 import torch
-from mmdata.training_recipes.common.generating import Model, filled
-from mmdata.training_recipes.common.questions import Question
 from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
 from mmdata.errors import MmdataError
+from mmdata.training_recipes.common.generating import Model, filled
+from mmdata.training_recipes.common.questions import Question
 
 
 class Ranker:

@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from mmdata.training_recipes.common.questions import Question
-
 from mmdata.annotation.asking import Asking
 from mmdata.annotation.client import client_for
 from mmdata.annotation.limits import Limits
@@ -16,6 +14,7 @@ from mmdata.annotation.questions import Question as Request
 from mmdata.annotation.questions import media_type
 from mmdata.annotation.store import Answer
 from mmdata.interrupts import run
+from mmdata.training_recipes.common.questions import Question
 
 SECONDS = 300.0
 """An answer may take. A server that is down is waited for as long."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import datasets
 import torch
-from mmdata.training_recipes.common import opening
 from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 from trl.trainer.sft_trainer import DataCollatorForVisionLanguageModeling
 
 from mmdata.errors import MmdataError
 from mmdata.evaluating.judging import judge
 from mmdata.metrics.measures import NONE
+from mmdata.training_recipes.common import opening
 
 FOUND = {
     "id": "string", "tokens": "int32", "pictures": "int32", "answer": "int32", "pictures_end": "int32",

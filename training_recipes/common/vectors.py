@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmdata.training_recipes.common.generating import filled, revision_of
-from mmdata.training_recipes.common.predicting import Run, Said, each
-from mmdata.training_recipes.common.questions import Question, of_view
-from mmdata.training_recipes.models.embedder import kept, load
 from rich.console import Console
 
 from mmdata.errors import MmdataError
 from mmdata.predictions import PredictionFile
 from mmdata.progress import Terminal
+from mmdata.training_recipes.common.generating import filled, revision_of
+from mmdata.training_recipes.common.predicting import Run, Said, each
+from mmdata.training_recipes.common.questions import Question, of_view
+from mmdata.training_recipes.models.embedder import kept, load
 
 
 def write_vectors(

@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 import transformers
-from mmdata.training_recipes.common.generating import PERSONA, Model, base_of, conditions_of
 from peft import PeftModel
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
+
+from mmdata.training_recipes.common.generating import PERSONA, Model, base_of, conditions_of
 
 OPEN, CLOSE = "<ctx>", "</ctx>"
 
