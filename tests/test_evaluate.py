@@ -73,11 +73,11 @@ def test_errors_missing_unknown_and_repeated_are_each_said(folder, gold, path):
     assert {(fault.check, fault.level, fault.row_id) for fault in made.faults} == {
         ("failed prediction", "error", ids[8]),
         ("unknown id", "error", "test/없는 것"),
-        ("missing row", "warning", ids[10]),
-        ("missing row", "warning", ids[11]),
+        ("missing row", "error", ids[10]),
+        ("missing row", "error", ids[11]),
         ("repeated answer", "warning", ids[0]),
     }
-    assert (made.count("error"), made.count("warning")) == (2, 3)
+    assert (made.count("error"), made.count("warning")) == (4, 1)
     assert "timeout" in made.faults[0].message
     assert made.measures.scores[0].n == 9 and made.measures.scores[0].value == pytest.approx(8 / 9)
     shown = screen(made)

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from mmdata.training_recipes import merge
 from mmdata.training_recipes.common import opening, probing
+from mmdata.training_recipes.common.generating import revision_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
@@ -89,3 +90,13 @@ def test_nothing_is_lost_where_links_are_not_known(tmp_path, monkeypatch):
     assert done["merged"] is False
     one, two = (AutoModelForImageTextToText.from_pretrained(tmp_path / name).state_dict() for name in ("whole", "into"))
     assert all(torch.equal(one[name], two[name]) for name in one)
+
+
+def test_other_weights_in_the_same_shape_are_not_its_base(adapter, tmp_path):
+    base = shutil.copytree(tiny("gemma3"), tmp_path / "밑")
+    opening.write_json(adapter / "recipe.json", {"facts": {"revision": revision_of(str(base))}})
+    assert merge.merge(adapter, tmp_path / "good", base=str(base))["merged"]
+    weights = base / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")
+    with pytest.raises(SystemExit, match=r"밑: its weights are not those that .* was trained on"):
+        merge.merge(adapter, tmp_path / "merged", base=str(base))

@@ -84,7 +84,7 @@ def test_flags_count_more_than_the_yaml_and_numbers_may_be_written_as_people_do(
         ({"dataset_train_split": "trian"}, "skin, version sample, split 'trian': .*train.*test"),
         ({"dataset_config": "chatt"}, r"skin has no view 'chatt'. There are:\n  .*chat: For fine-tuning"),
         ({"dataset_version": "9.9.9"}, "version 9.9.9.*Available"),
-        ({"dataset_name": "dataset_builders/피부"}, "neither a corpus folder nor a dataset that can be loaded|leave it out"),
+        ({"dataset_name": "dataset_builders/피부"}, "there is no folder dataset_builders/피부"),
         ({"dataset_config": "diagnosis"}, "rows for fine-tuning have prompt and completion, or messages; these have"),
         ({"model_name_or_path": "models/없음"}, r"models/없음 \(revision main\): cannot be opened"),
         ({"model_name_or_path": "out/tiny/gemma3"}, "Make it: python training_recipes/models/tiny.py gemma3 out/tiny/gemma3"),

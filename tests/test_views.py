@@ -3,6 +3,7 @@
 import pickle
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -211,3 +212,20 @@ def test_skins_completion_alone_says_the_diagnosis(built_skin):
         assert row["completion"][0]["content"].removeprefix("<label>").removesuffix("</label>") in names
         assert not any(name in row["prompt"][0]["content"] for name in names)
         assert row["images"][0].size == (96, 96)
+
+
+def test_another_copys_sample_is_not_taken_for_this_ones(tmp_path):
+    """As two clones have it: the same name, other rows."""
+    one, other = (mmdata.new("skin", tmp_path / name, like="skin") for name in ("하나", "둘"))
+    path = next((other / "sample").glob("train-*.parquet"))
+    rows = pq.read_table(path)
+    pq.write_table(rows.slice(0, 5), path)
+    assert [len(mmdata.view(folder, "chat", split="train", streaming=False)) for folder in (one, other)] == [24, 5]
+
+
+def test_a_new_release_leaves_the_sample_what_it_was(skin):
+    before = mmdata.view(skin, "chat", split="train", version="sample", streaming=False)._fingerprint
+    mmdata.build(skin, skin / "tiny")
+    again = mmdata.view(skin, "chat", split="train", version="sample", streaming=False)._fingerprint
+    assert before == again
+    assert before != mmdata.view(skin, "diagnosis", split="train", version="sample", streaming=False)._fingerprint

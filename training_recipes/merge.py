@@ -49,7 +49,7 @@ def merge(trained: Path, into: Path, base: str | None = None, dtype: str = "auto
         )
     if conditions_of(trained):
         opening.stop(f"{trained}: is conditioned on persons, which a plain model forgets: aac_persona.py --predict")
-    origin = {"trained": str(trained), "weights": revision_of(str(trained)), "asked": dtype}
+    origin = {"trained": str(trained), "weights": revision_of(str(trained)), "asked": dtype, "asked_base": base}
     before = opening.read_json(into / "merged.json")
     if before and origin.items() <= before.items():
         return before
@@ -74,6 +74,11 @@ def _merged(trained: Path, adapter: dict[str, Any], base: str | None, dtype: str
     name = base or adapter["base_model_name_or_path"]
     revision = (None if base else adapter.get("revision")) or "main"
     config = opening.open_config(name, revision)
+    known = ((opening.read_json(trained / "recipe.json") or {}).get("facts") or {}).get("revision", "")
+    if known.startswith("sha256:") and Path(name).is_dir() and revision_of(name) != known:
+        opening.stop(
+            f"{name}: its weights are not those that {trained} was trained on. Name the folder that has: --base"
+        )
     kind = getattr(transformers, (config.architectures or [""])[0], None)
     if kind is None:
         opening.stop(f"{name}: its class {config.architectures} is not in transformers {transformers.__version__}")

@@ -12,7 +12,7 @@ LIMIT = 2_000
 
 
 def faults_of(found: Joined, repeated: Sequence[str], version: str, newest: str, split: str) -> Iterator[Fault]:
-    """Errors first: failed predictions and ids that no row has; then rows without an answer, and what else to know.
+    """Errors first: failed predictions, ids that no row has, rows without an answer; then what else to know.
 
     Args:
         found: rows and predictions joined.
@@ -30,7 +30,7 @@ def faults_of(found: Joined, repeated: Sequence[str], version: str, newest: str,
         )  # fmt: skip
     for id in found.missing[:LIMIT]:
         yield Fault(
-            check="missing row", level="warning", row_id=id, split=split,
+            check="missing row", level="error", row_id=id, split=split,
             message="nothing was predicted for this row, and no score counts it. Predict the rest with the same command",
         )  # fmt: skip
     if version != newest:

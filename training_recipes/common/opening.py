@@ -203,7 +203,9 @@ def _refuse_another(held: Path, now: Mapping[str, Any], advice: str) -> None:
         stop(f"{held.parent}: holds {held.name}, but no recipe.json that says of what run. {advice}")
     then, now = ({**one, **(one.get("settings") or {}), "settings": None} for one in (before["facts"], now))
     differ = [
-        f"{name} was {then.get(name)!r}, is now {now.get(name)!r}"
+        "the rows are others than then"
+        if name == "rows"
+        else f"{name} was {then.get(name)!r}, is now {now.get(name)!r}"
         for name in dict.fromkeys([*now, *then])
         if then.get(name) != now.get(name)
     ]
@@ -226,6 +228,8 @@ def _rows(args: DataArguments, split: str) -> Any:
             args.dataset_version = args.dataset_version or newest_or_sample(Corpus(folder))
             view = {"split": split, "version": args.dataset_version, "streaming": args.dataset_streaming}
             return mmdata.view(folder, args.dataset_config or "", **view)
+        if args.dataset_version and not folder.is_dir():
+            stop(f"dataset_name: there is no folder {folder}; paths are from where you are")
         if args.dataset_version:
             stop(
                 f"dataset_version: {args.dataset_name} is no corpus folder (it has no builder.py), so it has no releases: leave it out"
