@@ -56,8 +56,7 @@ def test_scores_and_where_they_come_from(show, judged):
     assert tab.locator("#verdict").inner_text().split("\n") == [
         "0.800 label accuracy",
         "10 of 12 rows answered",
-        "2 errors",
-        "1 warning",
+        "3 errors",
     ]
     first = tab.locator("#scores tbody tr").first
     score = made.measures.scores[0]
@@ -75,7 +74,7 @@ def test_scores_and_where_they_come_from(show, judged):
     shown = tab.locator("#origin-list").inner_text()
     for text in ("sha256:abc", "out/병합", "예측.jsonl", made.model.sha256, made.data.build, "diagnosis"):
         assert text in shown
-    tab.locator("#verdict").get_by_role("button", name="2 errors").click()
+    tab.locator("#verdict").get_by_role("button", name="3 errors").click()
     assert {"failed prediction", "unknown id", "missing row"} == set(tab.locator("#faults-list b").all_inner_texts())
     assert "no class could be read" in tab.locator("#notes").inner_text()
 

@@ -8,10 +8,10 @@ import pytest
 import mmdata
 from mmdata.annotation.prompt import awaited_by, parse_prompt, prompts_in
 from mmdata.corpus import HOME, Corpus, corpora_in
+from mmdata.functions import functions_in
 from mmdata.reading import Release
 from mmdata.releases import Releases
 from mmdata.replay import replaying
-from mmdata.views import functions_in
 
 
 @pytest.mark.slow

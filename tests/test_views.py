@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import mmdata
-from mmdata import views
+from mmdata import functions, views
 from mmdata.corpus import HOME, Corpus, corpora_in
 from mmdata.errors import CorpusError, ReleaseError
-from mmdata.views import functions_in, view
+from mmdata.functions import functions_in
+from mmdata.views import view
 
 VIEWS = '''
 """Views of birds."""
@@ -164,7 +165,7 @@ def test_a_stream_goes_on_where_it_stopped(corpus):
 def test_only_public_functions_of_a_row_are_views(corpus):
     found = functions_in(Corpus(corpus), "views", "row")
     assert sorted(found) == ["broken", "circles", "lean", "named", "nothing", "turns", "wrong"]
-    assert views.description(found["named"]) == "The class by its name."
+    assert functions.description(found["named"]) == "The class by its name."
 
 
 def test_mistakes_are_named(corpus, birds):
@@ -202,7 +203,7 @@ def test_every_view_that_ships_has_a_description_and_takes_every_row_of_the_samp
     found = functions_in(Corpus(folder), "views", "row")
     splits = datasets.get_dataset_split_names(str(folder), "sample")
     given = {n: sum(len(list(view(folder, n, split=split, version="sample"))) for split in splits) for n in found}
-    assert all(map(views.description, found.values()))
+    assert all(map(functions.description, found.values()))
     assert {name for name, rows in given.items() if not rows} == OF_ANNOTATIONS.get(folder.name, set())
 
 

@@ -8,7 +8,7 @@ from visdial_files import CORPUS, VIEWS, official, rows_of, saved
 
 from mmdata.annotation.prompt import parse_prompt
 from mmdata.corpus import HOME
-from mmdata.views import functions_in
+from mmdata.functions import functions_in
 
 WORD = st.text("abc ?.:QA\n", min_size=1, max_size=8)
 

@@ -45,7 +45,7 @@ def merge(trained: Path, into: Path, base: str | None = None, dtype: str = "auto
     adapter = opening.read_json(trained / "adapter_config.json")
     if not any(trained.glob("*.safetensors")) or not (adapter or (trained / "config.json").is_file()):
         opening.stop(
-            f"{trained}: neither an adapter nor a model (no adapter_config.json or config.json, with *.safetensors)"
+            f"{trained}: neither an adapter nor a model: no adapter_config.json or config.json with *.safetensors"
         )
     if conditions_of(trained):
         opening.stop(f"{trained}: is conditioned on persons, which a plain model forgets: aac_persona.py --predict")
@@ -54,9 +54,7 @@ def merge(trained: Path, into: Path, base: str | None = None, dtype: str = "auto
     if before and origin.items() <= before.items():
         return before
     if into.exists():
-        opening.stop(
-            f"{into}: exists already, and is not what {trained} merges into. Delete it, or name another folder"
-        )
+        opening.stop(f"{into}: exists already, and is not what {trained} merges into. Delete it, or name another")
     for left in into.parent.glob(f".{into.name}.*"):
         shutil.rmtree(left, ignore_errors=True)  # By a merge that was killed.
     aside = into.with_name(f".{into.name}.{os.getpid()}")

@@ -8,10 +8,11 @@ from typing import Any
 
 from ..corpus import Corpus
 from ..errors import CorpusError, MmdataError
+from ..functions import Function, description, functions_in, named
 from ..metrics.measures import Measures
 from ..options import value_of
 from ..predictions import Prediction
-from ..views import Function, description, functions_in, named, newest_or_sample
+from ..views import newest_or_sample
 from .pairs import Asked, Pair, asked_of, joined
 
 GIVEN = ("features", "rows")

@@ -19,13 +19,13 @@ from ..evaluating.faults import faults_of
 from ..evaluating.html import write_html
 from ..evaluating.judging import evaluators_of, measured, settings_of
 from ..evaluating.pairs import asked_of, joined
+from ..functions import named
 from ..manifest import Manifest
 from ..metrics.measures import Measures
 from ..predictions import held, lines_of
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import Releases, blaming_damage, require_pictures
-from ..views import named
 
 
 def evaluate(

@@ -16,10 +16,11 @@ from rich.text import Text
 
 from ..corpus import Corpus
 from ..errors import CorpusError, MmdataError, ReleaseError
+from ..functions import functions_in, named
 from ..names import bytes_text
 from ..reading import PICTURES, ROWS, Release
 from ..releases import Releases, blaming_damage
-from ..views import functions_in, named, newest_or_sample
+from ..views import newest_or_sample
 from ..written_view import write_view
 
 
