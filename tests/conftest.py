@@ -122,3 +122,19 @@ def corpus(tmp_path):
     from fetching import empty_corpus
 
     return empty_corpus(tmp_path / "내 말뭉치" / "birds")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from browsing import a_browser  # Playwright is for these tests only.
+
+    with a_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(chromium, tmp_path):
+    from browsing import showing
+
+    with showing(chromium, tmp_path) as opened:
+        yield opened

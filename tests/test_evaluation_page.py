@@ -4,7 +4,7 @@ import base64
 import io
 
 import pytest
-from browsing import HOSTILE, a_browser, showing
+from browsing import HOSTILE
 from judged import answer, tag, truths, written
 from PIL import Image
 from playwright.sync_api import expect
@@ -16,18 +16,6 @@ from mmdata.pages.thumbnails import Thumbnails
 from mmdata.verbs.evaluate import evaluate
 
 NONE = Thumbnails({}, [])
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with a_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def show(chromium, tmp_path):
-    with showing(chromium, tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

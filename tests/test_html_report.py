@@ -10,7 +10,7 @@ import stat
 import unicodedata
 
 import pytest
-from browsing import HOSTILE, a_browser, showing
+from browsing import HOSTILE
 from kit import encoded, photo
 from PIL import Image
 from playwright.sync_api import expect
@@ -79,18 +79,6 @@ def release(corpus):
 @pytest.fixture(scope="module")
 def rows(release):
     return [(row.id, row.split, row.values["label"]) for row in release.rows(["label"])]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with a_browser() as browser:
-        yield browser
-
-
-@pytest.fixture
-def show(chromium, tmp_path):
-    with showing(chromium, tmp_path) as opened:
-        yield opened
 
 
 def listed(tab) -> list[str]:
