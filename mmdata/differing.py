@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 import polars as pl
 import pyarrow.parquet as pq
 
-from .index import INDEX
 from .reading import Release
+from .row_index import INDEX
 
 EXAMPLES = 5
 """Kept of each kind of change."""

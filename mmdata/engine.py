@@ -18,13 +18,13 @@ from .corpus import Corpus
 from .errors import BuildError, MmdataError
 from .findings import Finding
 from .images import Decode
-from .index import INDEX, write_index
 from .listing import Listing
 from .manifest import Manifest, Origin, ShardFile
 from .names import bytes_text, printable
 from .options import Config
 from .progress import Progress
 from .releases import REJECTED, sync
+from .row_index import INDEX, write_index
 from .sharing import SHARED, Shared
 from .sources import Source, shown
 from .steps.current import FOLDER

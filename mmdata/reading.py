@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .index import INDEX
 from .manifest import Manifest
+from .row_index import INDEX
 
 ROWS = 256
 """Read at a time, where pictures are not read."""

@@ -186,7 +186,7 @@ def blaming_damage(folder: Path, manifest: Manifest) -> Iterator[None]:
     except MmdataError:
         raise
     except Exception:
-        from .index import INDEX  # Here: it brings pyarrow, which most commands do without.
+        from .row_index import INDEX  # Here: it brings pyarrow, which most commands do without.
 
         for name, digest in [(INDEX, manifest.index_sha256), *((f.path, f.sha256) for f in manifest.files)]:
             require_whole(folder / name, digest)

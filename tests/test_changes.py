@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmdata.hub.changes import CLASSES, Version, changes_of
-from mmdata.index import write_index
 from mmdata.manifest import Annotated, Manifest, Origin, ShardFile
+from mmdata.row_index import write_index
 
 IDS = st.text("가a/", min_size=1, max_size=2)
 ROWS = st.dictionaries(

@@ -12,8 +12,8 @@ from typing import Any, Self
 import datasets
 import pyarrow.parquet as pq
 
-from ..index import INDEX
 from ..reading import Release, Row
+from ..row_index import INDEX
 from .columns import text_of
 
 Pictures = list[tuple[str, str]]

@@ -14,9 +14,9 @@ from mmdata.schemas import Image
 
 from ..corpus import Corpus
 from ..errors import ReleaseError
-from ..index import INDEX
 from ..reading import ROWS, Release
 from ..releases import REJECTED, require_whole
+from ..row_index import INDEX
 from ..strict import explain
 from .check import Check, Hit, Hits
 

@@ -19,11 +19,11 @@ from ..corpus import Corpus
 from ..engine import name_shards
 from ..errors import HubError
 from ..findings import Finding
-from ..index import INDEX, write_index
 from ..manifest import Manifest, Original
 from ..plan import Shard
 from ..reading import Release
 from ..releases import sync
+from ..row_index import INDEX, write_index
 from ..shards import ROW_GROUP_ROWS, Written, write_tables
 from ..sink import HashedFile
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import HubError
-from ..index import INDEX
 from ..manifest import Manifest
 from ..releases import POINTER, REJECTED, order
+from ..row_index import INDEX
 from .remote import Entry, Local
 
 CARD, CROISSANT = "README.md", "croissant.json"

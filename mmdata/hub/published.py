@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..errors import HubError
-from ..index import INDEX
 from ..manifest import Manifest
+from ..row_index import INDEX
 from ..strict import explain
 from .remote import Entry, Remote
 

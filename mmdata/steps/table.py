@@ -14,10 +14,10 @@ from mmdata.schemas import Record
 from ..errors import CorpusError, Reject
 from ..features import features_of
 from ..findings import Finding
-from ..index import INDEX, write_index
 from ..manifest import Manifest, Origin, ShardFile
 from ..reading import PICTURES, ROWS, Release
 from ..releases import REJECTED, sync
+from ..row_index import INDEX, write_index
 
 if TYPE_CHECKING:
     from ..corpus import Corpus

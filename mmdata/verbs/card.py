@@ -7,10 +7,10 @@ from ..errors import ReleaseError
 from ..hub.card import card_of
 from ..hub.changes import Version
 from ..hub.reporting import report_for
-from ..index import INDEX
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import Releases, blaming_damage
+from ..row_index import INDEX
 
 
 def card(

@@ -20,11 +20,11 @@ from ..hub.published import manifest_in
 from ..hub.remote import Entry, Local, Remote, State
 from ..hub.reporting import report_for
 from ..hub.secrets import refuse_secrets
-from ..index import INDEX
 from ..names import bytes_text
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import REJECTED, Releases, explained, order, require_pictures, require_whole
+from ..row_index import INDEX
 
 
 @dataclass(slots=True)

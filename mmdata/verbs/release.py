@@ -20,12 +20,12 @@ from ..annotation.store import Store, reading
 from ..corpus import Corpus
 from ..engine import name_shards, require_room
 from ..errors import CorpusError, ReleaseError
-from ..index import INDEX
 from ..names import bytes_text
 from ..plan import Shard
 from ..progress import Progress, Silent
 from ..reading import Release
 from ..releases import REJECTED, Bump, Releases, blaming_damage, explained, require_whole, sync
+from ..row_index import INDEX
 from ..shards import Written, write_tables
 from ..sink import HashedFile
 from .build import Build

@@ -1,0 +1,112 @@
+"""What is known of an index, what a search finds, and what every index can do, wherever it is kept."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+Vectors = npt.NDArray[np.float32]
+"""(N, D), or (D,) of one; of length 1."""
+Kind = Literal["text", "whole", "real", "flag", "texts", "other"]
+"""Of a column: text, whole number, number with a fraction, true or false, list of texts, or what cannot be filtered by."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(_Strict):
+    """A value that entries have."""
+
+    name: str
+    kind: Kind
+
+
+class Facts(_Strict):
+    """What an index is of."""
+
+    corpus: str
+    version: str
+    """A release, or "sample"."""
+    build: str
+    """Of the release, as its manifest says; of the sample, the digest of its files."""
+    view: str
+    """That gives the entries; "" where they are the release's rows."""
+    model: str
+    revision: str
+    """Hub commit, or sha256 of a local model's weights; of "builtin", its own version."""
+    dimensions: int
+    pictures: int
+    rows: int
+    columns: list[Column]
+
+
+class Hit(_Strict):
+    """A picture that was found."""
+
+    id: str
+    """Of its entry; of several with this picture, the first by id of those that pass the filter."""
+    score: float
+    """Cosine, -1 to 1."""
+    picture: str
+    """sha256 of its bytes, in hex."""
+    row: dict[str, Any]
+    """The entry's values."""
+    same: int = 0
+    """Other entries with this picture that pass the filter."""
+
+
+class Found(_Strict):
+    """A search's answer."""
+
+    facts: Facts
+    hits: list[Hit]
+    """The nearest first; those as near in order of their picture's hash."""
+    milliseconds: float
+    """The search took, without embedding what was asked."""
+
+
+class Latency(_Strict):
+    """Measured on vectors of the index itself."""
+
+    backend: Literal["file", "postgresql"]
+    queries: int
+    p50: float
+    """Milliseconds."""
+    recall: float
+    """Share of the exact ten nearest that it finds."""
+
+
+class Indexed(_Strict):
+    """What `mmdata index` did."""
+
+    facts: Facts
+    embedded: int
+    """Pictures that had no vector yet."""
+    skipped: int
+    """Rows without a picture that can be read."""
+    latency: list[Latency]
+    seconds: float
+
+
+class Index(Protocol):
+    """Vectors that can be searched."""
+
+    facts: Facts
+
+    def nearest(self, vector: Vectors, k: int, where: str | None = None) -> list[Hit]:
+        """The pictures nearest to a vector (D,) of length 1, each once. At most k, k ≥ 1; fewer where fewer pass.
+
+        Raises MmdataError: `where` is no filter, or the vector has another length.
+        """
+        ...
+
+    def rows(self, where: str | None = None, limit: int | None = None) -> Sequence[dict[str, Any]]:
+        """Entries in order of their ids: their values, with `id` and `picture` first."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files or connections; safe to call twice."""
+        ...
