@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .verbs.export import export
     from .verbs.fetch import fetch
     from .verbs.fix import fix
+    from .verbs.index import index
     from .verbs.new import new
     from .verbs.overview import overview
     from .verbs.prune import prune
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from .verbs.push import push
     from .verbs.release import release
     from .verbs.run_steps import run_steps
+    from .verbs.search import search
+    from .verbs.serve import serve
     from .views import view
 
 _HOME = {
@@ -54,6 +57,7 @@ _HOME = {
     "export": "verbs.export",
     "fetch": "verbs.fetch",
     "fix": "verbs.fix",
+    "index": "verbs.index",
     "new": "verbs.new",
     "overview": "verbs.overview",
     "prune": "verbs.prune",
@@ -61,6 +65,8 @@ _HOME = {
     "push": "verbs.push",
     "release": "verbs.release",
     "run_steps": "verbs.run_steps",
+    "search": "verbs.search",
+    "serve": "verbs.serve",
     "view": "views",
 }
 
@@ -84,6 +90,7 @@ __all__ = [
     "export",
     "fetch",
     "fix",
+    "index",
     "new",
     "overview",
     "prune",
@@ -91,6 +98,8 @@ __all__ = [
     "push",
     "release",
     "run_steps",
+    "search",
+    "serve",
     "view",
 ]
 

@@ -131,7 +131,7 @@ class CorpusBuilder(datasets.ArrowBasedBuilder):
 
     def _digest(self) -> str:
         """Of code, and of the answers that steps may be given."""
-        told = [self.corpus.code_digest()]
+        told = [self.corpus.code_digest(of_rows=True)]
         if type(self).steps is not CorpusBuilder.steps:
             folder = self.corpus.folder
             stats = (

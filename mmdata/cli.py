@@ -24,6 +24,17 @@ out, err = Console(soft_wrap=False, highlight=False), Console(stderr=True, highl
 
 Folder = Annotated[Path, typer.Argument(help="The corpus folder, such as dataset_builders/skin.", show_default=False)]
 Repo = Annotated[str, typer.Option(help="The repository on the Hub, such as my-team/skin.", show_default=False)]
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        help="PostgreSQL with pgvector, such as postgresql://localhost/mmdata; a password is better in PGPASSWORD.",
+        envvar="MMDATA_DSN",
+        show_default=False,
+    ),
+]
+IndexModel = Annotated[
+    str | None, typer.Option(help="The index's model, where there are several indexes.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")]
 
 
@@ -523,6 +534,96 @@ def export(
 
     done = verb.export(folder, format, view=view, version=version, into=into, pictures=pictures)
     _show(verb.as_json(done) if as_json else verb.as_screen(done))
+
+
+@app.command()
+def index(
+    folder: Folder,
+    model: Annotated[
+        str,
+        typer.Option(help="builtin, or a CLIP, SigLIP or Qwen3-VL embedding model of the Hub, or its folder."),
+    ] = "builtin",
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    dsn: Dsn = None,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures embedded together.")] = 32,
+    as_json: AsJson = False,
+) -> None:
+    """Embed a release's pictures, so that they can be searched; only those that have no vector yet."""
+    _quiet_hub()
+    from .searching import screen
+    from .verbs.index import index
+
+    try:
+        with Terminal(err) as progress:
+            done = index(folder, model=model, version=version, dsn=dsn, batch=batch, progress=progress)
+    except KeyboardInterrupt:
+        print("stopped; what is embedded is kept. The same command goes on from there.", file=sys.stderr)
+        raise typer.Exit(130) from None
+    _show(screen.as_json(done) if as_json else screen.as_screen(done))
+
+
+@app.command()
+def search(
+    folder: Folder,
+    image: Annotated[
+        Path | None, typer.Option(help="A picture like those that are wanted.", show_default=False)
+    ] = None,
+    text: Annotated[str | None, typer.Option(help='Or words: "파란 원피스".', show_default=False)] = None,
+    where: Annotated[
+        str | None, typer.Option(help='Only entries for which this holds: "price < 50000".', show_default=False)
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
+    model: IndexModel = None,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    dsn: Dsn = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write what is found as one HTML file with pictures.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the pictures nearest to a picture or to words."""
+    _quiet_hub()
+    from .verbs import search as verb
+
+    with Terminal(err) as progress:
+        found = verb.search(
+            folder, image=image, text=text, where=where, k=k, model=model, version=version, dsn=dsn, html=html,
+            progress=progress,
+        )  # fmt: skip
+    if as_json:
+        print(verb.as_json(found))
+    else:
+        out.print(verb.as_screen(found))
+        if html:
+            out.print(f"\nWith pictures: {html}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def serve(
+    folder: Folder,
+    model: IndexModel = None,
+    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    dsn: Dsn = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="The OpenAI-compatible vision server that /recommend asks.", envvar="OPENAI_BASE_URL"),
+    ] = None,
+    advisor: Annotated[
+        str | None, typer.Option(help="The name of its model; without it there is no /recommend.", show_default=False)
+    ] = None,
+    max_mb: Annotated[float, typer.Option(min=0.01, help="Megabytes of an upload, at most.")] = 10.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds a request may take.")] = 30.0,
+) -> None:
+    """Answer searches over HTTP, with a page to try it. A key that clients must have comes from MMDATA_API_KEY."""
+    _quiet_hub()
+    from .verbs.serve import serve
+
+    serve(
+        folder, model=model, version=version, dsn=dsn, host=host, port=port, base_url=base_url, advisor=advisor,
+        max_mb=max_mb, timeout=timeout,
+    )  # fmt: skip
 
 
 @app.command()

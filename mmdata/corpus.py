@@ -1,5 +1,6 @@
 """A corpus folder: where its builder, labels and card are. The folder is the registration."""
 
+import ast
 import importlib
 import inspect
 import re
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BESIDE = {"terms.yaml", "prices.yaml", "sources.yaml"}
 """Files of a corpus folder that decide nothing about its rows."""
+OVER_ROWS = {"views", "exports", "metrics", "recommend"}
+"""Modules of a corpus folder whose functions take rows that are made already."""
 NAME = r"[a-z][a-z0-9_]*"
 """Of a corpus and its folder."""
 HOME = Path(__file__).parent / "dataset_builders"
@@ -164,8 +167,13 @@ class Corpus:
         at = f", line {line}" if line else ""
         return CorpusError(f"{path}{at}: {type(error).__name__}: {error} (while {doing})")
 
-    def code_digest(self) -> str:
-        """Of everything besides the source that decides what the rows are: code, labels and tables beside them."""
+    def code_digest(self, *, of_rows: bool = False) -> str:
+        """Of everything besides the source that decides what is made of it: code, labels and tables beside them.
+
+        Args:
+            of_rows: only what decides what the rows are, so that a build need not run again for an edited metric: without
+                the modules in OVER_ROWS that no other module of the folder imports.
+        """
         package = Path(__file__).parent
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
         paths = [
@@ -174,7 +182,7 @@ class Corpus:
             *package.glob("steps/*.py"),
             package / "verbs" / "build.py",
             *schemas.glob("*.py"),
-            *self.folder.glob("*.py"),
+            *(path for path in self.folder.glob("*.py") if not (of_rows and path.stem in self._over_rows)),
             *(path for path in self.folder.glob("[!.]*.yaml") if path.name not in BESIDE),
         ]
         total = sha256()
@@ -182,6 +190,23 @@ class Corpus:
             if path.exists():
                 total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return total.hexdigest()
+
+    @property
+    def _over_rows(self) -> set[str]:
+        others = [path for path in self.folder.glob("*.py") if path.stem not in OVER_ROWS]
+        return OVER_ROWS - {name for path in others for name in _imported(path)}
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Names that a file imports from beside itself; all of OVER_ROWS, where it cannot be read."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        yield from OVER_ROWS
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            yield from [node.module.partition(".")[0]] if node.module else (one.name for one in node.names)
 
 
 def _is_corpus(folder: Path) -> bool:

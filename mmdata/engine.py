@@ -174,7 +174,7 @@ class Engine:
             ),
             schema_sha256=sha256(str(features).encode()).hexdigest(),
             labels_sha256=sha256(labels.read_bytes() if labels.exists() else b"").hexdigest(),
-            code={"sha256": self.corpus.code_digest()} | libraries(),
+            code={"sha256": self.corpus.code_digest(of_rows=True)} | libraries(),
             decode=self.decode,
             config=self.config.name or "",
             options=self.config.options,

@@ -82,22 +82,23 @@ def rows_of(
     """The columns' types, and what a view gives of one split: (id of the release's row, row) in order.
 
     Rows are as the view's function makes them: labels are numbers, a picture is its bytes and path. Without
-    `pictures` none is read: the function is given None, or [] for a list, in a column that holds them.
+    `pictures` none is read: the function is given None, or [] for a list, in a column that holds them. Of the view ""
+    they are the release's rows.
 
     Raises: as `view`.
     """
-    columns = getattr(named(corpus, "views", "row", name), "columns", None)
+    columns = getattr(named(corpus, "views", "row", name), "columns", None) if name else None
     features = _loaded(corpus, version, split, True, None).features
     wanted = [one for one in features if columns is None or one in columns]
     blank = {} if pictures else {one: _blank(features[one]) for one in wanted if _holds_picture(features[one])}
     rows = _loaded(corpus, version, split, True, [one for one in wanted if one not in blank]).decode(False)
-    each = _Each(corpus, name, features)
+    each = _Each(corpus, name, features).of_row if name else lambda row: [row]
 
     def made() -> Iterator[tuple[str, dict[str, Any]]]:
         for batch in rows.iter(AT_ONCE if pictures else 16 * AT_ONCE):
             for values in zip(*batch.values(), strict=True):
                 row = dict(zip(batch, values, strict=True)) | blank
-                yield from ((str(row.get("id")), one) for one in each.of_row(row))
+                yield from ((str(row.get("id")), one) for one in each(row))
 
     return features, made()
 

@@ -75,7 +75,7 @@ class AacItem(Record):
     preferred: bool | None = None
     """Whether these cards are of the persona's preferred clusters. Null in an imported item."""
 
-    # What an imported item brings along; null in one that was made here, for models to write.
+    # What comes with the source; null where nobody wrote it yet, for models to write.
     context: AacContext | None = None
     past_interpretation: str | None = None
     output: list[str] | None = None

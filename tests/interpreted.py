@@ -39,6 +39,7 @@ def corpus(under: Path) -> Path:
 @functools.cache
 def _made() -> Path:
     folder = mmdata.new("aac", Path(_home.name), like="aac")
+    (folder / "tiny" / "interpreted.jsonl").unlink()  # Texts that a source brings count more than answers.
     mmdata.build(folder, folder / "tiny", workers=1)
     for prompt, said in (("situation", situation), ("interpretations", interpretation)):
         _answer(folder, prompt, said)

@@ -1,4 +1,6 @@
-"""Predictions made up for the tests of evaluation."""
+"""Predictions made up for the tests of evaluation, and fixtures of those that judge skin's."""
+
+import pytest
 
 from mmdata.corpus import Corpus
 from mmdata.predictions import Prediction, PredictionFile
@@ -28,3 +30,18 @@ def written(path, predictions):
         for one in predictions:
             file.add(one)
     return path
+
+
+@pytest.fixture
+def folder(built_skin):
+    return built_skin
+
+
+@pytest.fixture
+def gold(folder):
+    return truths(folder)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "예측.jsonl"

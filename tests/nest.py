@@ -72,12 +72,13 @@ class Child:
 class Nest:
     """The process that forks. `start` and `run` take the arguments of `mmdata`."""
 
-    def __init__(self, *, env: Mapping[str, str] | None = None):
-        """`env`: what it begins with; by default, as for its children, what this process has."""
+    def __init__(self, *more: str, env: Mapping[str, str] | None = None):
+        """`more`: modules that it imports besides. `env`: what it begins with; by default, as for its children, what
+        this process has."""
         self._home = tempfile.TemporaryDirectory(prefix="nest-", ignore_cleanup_errors=True)
         self._number = 0
         self._process = subprocess.Popen(
-            [sys.executable, __file__], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, *more], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._ready = False
 
@@ -186,7 +187,7 @@ def _become(asked: dict[str, Any]) -> None:
 if __name__ == "__main__":
     from mmdata import pool
 
-    for name in IMPORTED:
+    for name in (*IMPORTED, *sys.argv[1:]):
         import_module(name)
     pool.warm_up()
     gc.collect()

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 
 import pytest
-from aac_files import CORPUS, EMPTY, people, persona, rows_of, saved
+from aac_files import CORPUS, people, persona, rows_of, saved
 from aac_symbols import js
 from characters import Held
 from kit import said
@@ -135,7 +135,7 @@ def test_no_excluded_card_is_anywhere_and_each_row_has_its_own_pictures(built):
         assert [id.partition("_")[2] for id in row["card_ids"]] == row["keywords"]
         assert len(row["cards"]) == len(row["keywords"]) == len(row["sources"]) == len(row["clusters"])
         assert row["attributions"] == ["mmdata, CC0 1.0"]
-        assert (row["context"], row["output"]) == (None, None)
+        assert row["context"]["place"] and len(row["output"]) == 3 and row["past_interpretation"] is None
         for id, picture in zip(row["card_ids"], row["cards"], strict=True):
             assert picture["path"] == f"{id}.png"
             if id in pictures and Image.open(io.BytesIO(pictures[id])).mode == "RGB":
@@ -218,7 +218,8 @@ def test_what_was_made_here_exports_in_the_originals_shape(built, tmp_path):
     assert list(first) == ["id", "input", "output"]
     assert list(first["input"]) == ["persona", "context", "past_interpretation", "AAC_card_combination"]
     assert list(first["input"]["persona"]) == list(persona())
-    assert first["input"]["persona"]["preferred_category_types"] and first["input"]["context"] == EMPTY
+    assert first["input"]["persona"]["preferred_category_types"] and first["input"]["context"]["place"] == "빵집"
+    assert first["output"] == ["이 빵을 살래요.", "빵이 먹고 싶어요.", "집에서 빵을 구워 봐요."]
     results = export(folder, "clustering_results", into=tmp_path / "clusters")
     found = json.loads((results.folder / "clustering_results.json").read_text(encoding="utf-8"))
     assert list(found) == ["cluster_labels", "clustered_files", "n_clusters", "filenames"]

@@ -40,7 +40,9 @@ def arguments(corpus: Path, output: Path, *more: str, config: str = "tiny_aac_pe
         "--disable_tqdm",
         "true",
     ]
-    given += ["--dataset_name", str(corpus), "--output_dir", str(output), "--per_device_eval_batch_size", "16", *more]
+    version = "sample" if corpus == HOME / "aac" else "1.2.0"
+    given += ["--dataset_name", str(corpus), "--dataset_version", version, "--output_dir", str(output)]
+    given += ["--per_device_eval_batch_size", "16", *more]
     return opening.parse(aac_persona.Recipe, trl.SFTConfig, trl.ModelConfig, args=given)
 
 
@@ -78,6 +80,13 @@ def test_the_recipe_trains_persons_and_the_stranger_in_trls_own_loss(trained, co
     )
     assert moved.shape == (3,) and moved.min() > 0, "the stranger too: it was drawn for some rows"
     assert not [name for name in after if "lora" not in name and "persona" not in name], "an adapter, nothing else"
+
+
+def test_a_fresh_clones_sample_is_learned(tmp_path):
+    few = ("--per_device_train_batch_size", "2", "--max_steps", "4", "--eval_strategy", "no", "--save_steps", "4")
+    aac_persona.main(*arguments(HOME / "aac", tmp_path / "out", *few, "--load_best_model_at_end", "false"))
+    found = losses(tmp_path / "out" / "checkpoint-4")
+    assert found[-1] < found[0]
 
 
 def test_a_killed_run_comes_to_the_same_loss(trained, corpus, tmp_path):

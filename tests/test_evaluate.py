@@ -1,4 +1,5 @@
 """`mmdata evaluate`: which predictions are judged by which rows, and what is said of the rest."""
+# ruff: noqa: F811 - fixtures, imported
 
 import csv
 import io
@@ -7,7 +8,7 @@ import shutil
 import stat
 
 import pytest
-from judged import answer, tag, truths, written
+from judged import answer, folder, gold, path, tag, truths, written  # noqa: F401
 from rich.console import Console
 
 import mmdata
@@ -16,21 +17,6 @@ from mmdata.evaluating.evaluation import Evaluation
 from mmdata.evaluating.screen import as_screen
 from mmdata.metrics.measures import Confusion, Figure, Measures, Outcome, Score, Table
 from mmdata.verbs.evaluate import evaluate
-
-
-@pytest.fixture
-def folder(built_skin):
-    return built_skin
-
-
-@pytest.fixture
-def gold(folder):
-    return truths(folder)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "예측.jsonl"
 
 
 def test_all_rows_answered(folder, gold, path):

@@ -1,7 +1,8 @@
 """A corpus's metrics.py: which functions judge what, what can be set, and how their faults are told."""
+# ruff: noqa: F811 - fixtures, imported
 
 import pytest
-from judged import answer, tag, truths, written
+from judged import answer, folder, gold, path, tag, truths, written  # noqa: F401
 
 from mmdata.corpus import Corpus
 from mmdata.errors import BuildError, CorpusError, MmdataError, ReleaseError
@@ -51,21 +52,6 @@ lengths.view = words.view = "diagnosis"
 other.view = "chat"
 broken.view = wrong.view = "diagnosis"
 '''
-
-
-@pytest.fixture
-def folder(built_skin):
-    return built_skin
-
-
-@pytest.fixture
-def gold(folder):
-    return truths(folder)
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "예측.jsonl"
 
 
 @pytest.fixture

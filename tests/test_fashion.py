@@ -171,9 +171,18 @@ def test_a_question_is_the_same_whatever_its_answer_is(builder, id, category, or
         assert row["instruction"] == theirs[name]["instruction"]
         assert row["recommend"] != theirs[name]["recommend"] and row["answer"] != theirs[name]["answer"]
         for view in ("sft", "outfits", "search"):
-            rows = [getattr(VIEWS, view)(_stored(one), FEATURES) for one in (row, theirs[name])]
-            shown = [{k: v for k, v in one.items() if k not in {"completion", "answer", "recommend"}} for one in rows]
+            pair = [_given(view, one) for one in (row, theirs[name])]
+            shown = [[{k: v for k, v in one.items() if k not in ANSWERS} for one in rows] for rows in pair]
             assert shown[0] == shown[1] and "비밀" not in str(shown)
+
+
+ANSWERS = {"completion", "answer", "recommend", "advice"}
+
+
+def _given(view, row):
+    """What a view gives of a row."""
+    made = getattr(VIEWS, view)(_stored(row), FEATURES)
+    return [made] if isinstance(made, dict) else list(made)
 
 
 def _stored(row):
@@ -192,13 +201,18 @@ def test_no_prompt_that_makes_a_question_sees_an_answer(builder):
 
 
 @pytest.mark.parametrize("seasons_per_item", [None, 1, 2])
-def test_the_embedding_view_has_each_item_once(tmp_path, seasons_per_item):
+def test_views_of_items_have_each_once(tmp_path, seasons_per_item):
     builder = builder_of(tmp_path, seasons_per_item=seasons_per_item)
     rows = made(builder, source(*(item(n, season="봄, 여름, 가을") for n in range(6))))
     assert len(rows) == 6 * (seasons_per_item or 3)
     seen = [one for row in rows.values() for one in VIEWS.embedding(_stored(row), FEATURES)]
     assert sorted(one["item_id"] for one in seen) == list("012345")
     assert seen[0]["text"] == "블랙 후드 티셔츠 상품 0" and set(seen[0]["seasons"]) == {"봄", "여름", "가을"}
+    found = [one for row in rows.values() for one in _given("search", row)]
+    assert [one["id"] for one in found] == [one["item_id"] for one in seen]
+    first = rows[f"0/{found[0]['seasons'][0]}"]
+    assert found[0]["advice"] == {name: first[name] for name in ("season", "answer", "recommend")}
+    assert found[0]["price"] == 39000 and found[0]["category"] == "상의" and not {"answer", "season"} & found[0].keys()
 
 
 # Nothing hangs on other items, nor on any order

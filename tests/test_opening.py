@@ -2,6 +2,8 @@
 
 import json
 
+import datasets
+import pyarrow as pa
 import pytest
 import trl
 import yaml
@@ -36,9 +38,13 @@ def config(tmp_path):
     [
         ("learning_rat: 3", r"학습.yaml: learning_rat: no argument takes this key. Is it learning_rate"),
         ("모델: 3", "모델: no argument takes this key. All are listed by --help"),
-        ("max_steps: ten", "max_steps: 'ten' cannot be"),
-        ("max_steps: [1]", r"max_steps: \[1\] cannot be"),
-        ("max_steps: true", "max_steps: True cannot be"),
+        ("max_steps: ten", "max_steps: 'ten' cannot be; it should be a whole number. Overrides"),
+        ("max_steps: [1]", r"max_steps: \[1\] cannot be; it should be a whole number"),
+        ("max_steps: true", "max_steps: True cannot be; it should be a whole number"),
+        ("patience: 1.5", "patience: 1.5 cannot be; it should be a whole number"),
+        ("learning_rate: quick", "learning_rate: 'quick' cannot be; it should be a number. The initial"),
+        ("use_peft: perhaps", "use_peft: 'perhaps' cannot be; it should be true or false"),
+        ("lora_target_modules: 3", r"lora_target_modules: 3 cannot be; it should be a list, as \[one, another\]"),
         ("dtype: bfloat", "dtype: 'bfloat' cannot be; it should be one of auto, bfloat16"),
         ("eval_strategy: no", "eval_strategy: False cannot be; it should be one of no, steps, epoch"),
         ("max_steps: 1\nmax_steps: 2", "line 2, column 1: the key 'max_steps' is written twice"),
@@ -76,6 +82,8 @@ def test_flags_count_more_than_the_yaml_and_numbers_may_be_written_as_people_do(
     )
     args, *_ = opening.parse(*WHAT, args=[*given, "--processor_kwargs", '{"max_pixels": 9}'])
     assert args.processor_kwargs == {"max_pixels": 9}
+    args, *_ = opening.parse(*WHAT, args=[*config("freeze: vision\noutput_dir: out\nuse_cpu: true\nbf16: false")])
+    assert args.freeze == ["vision"]
 
 
 @pytest.mark.parametrize(
@@ -121,6 +129,28 @@ def test_a_model_without_weights_or_eyes_is_said(tmp_path):
         (model / name).unlink()
     with pytest.raises(SystemExit, match="모델"):
         opening.open_processor(str(model))
+
+
+@pytest.mark.parametrize("template", [None, HOME.parent / "training_recipes/configs/phi4_multimodal.jinja"])
+def test_a_model_that_writes_nothing_is_said(template, tmp_path):
+    given = {"model_name_or_path": tiny("clip")} | ({"chat_template_path": template} if template else {})
+    with pytest.raises(SystemExit, match=r"clip: a clip model writes no text, .* Choose a vision-language model"):
+        train("tiny_skin_gemma", tmp_path / "out", **given)
+
+
+@pytest.mark.parametrize("wrong", [2, -1])
+def test_a_number_that_no_class_has_is_said_with_its_row(wrong):
+    features = datasets.Features({"id": datasets.Value("string"), "종류": datasets.ClassLabel(names=["건선", "정상"])})
+    numbers = pa.array([0, 1, None, wrong], pa.int64())  # As another program may write them.
+    table = pa.table({"id": ["a", "b", "c", "d"], "종류": numbers}, features.arrow_schema)
+    rows = datasets.Dataset(table, fingerprint="x")
+    said = f"train split, row d: 종류 is {wrong}, which is no class. Known: 0 건선, 1 정상. Correct the row"
+    with pytest.raises(SystemExit, match=said):
+        opening.class_names(rows, "종류", "train")
+    assert opening.class_names(rows.select(range(3)), "종류", "train") == ["건선", "정상"]
+    with pytest.raises(SystemExit, match="row c: 종류 is None, which is no class"):
+        opening.class_names(rows, "종류", "train", each=True)
+    assert opening.class_names(rows, "id", "train") is None
 
 
 FACTS = {"model": "gemma", "version": "1.0.0", "lora": {"lora_r": 16}}

@@ -16,6 +16,7 @@ from mmdata.annotation.rejected import Judged, rejected
 from mmdata.annotation.store import Answer, writing
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError
+from mmdata.labels import ClassEntry, LabelMap
 from mmdata.training_recipes import dpo, grpo
 from mmdata.training_recipes.common import opening
 from mmdata.verbs.fix import set_answer
@@ -219,6 +220,16 @@ def test_rewards_of_hand_made_answers(text, right, formed):
     assert grpo.right_class("label", NAMES, labels)(told, label=[0], prompts=[None]) == [right]
     assert grpo.well_formed(["label", "summary"])(told, label=[0], prompts=[None]) == [formed]
     assert grpo.well_formed(["label", "summary"])([text]) == [formed], "a completion may be a text"
+
+
+def test_a_class_that_was_renamed_since_the_release_is_right_by_either_name_and_one_that_went_by_its_own():
+    now = LabelMap("label", {"심상성 건선": ClassEntry(aliases=["건선"]), "정상": ClassEntry()})
+    told = [
+        [{"role": "assistant", "content": GOOD.replace("건선", name)}]
+        for name in ("건선", "심상성 건선", "정상", "아토피")
+    ]
+    assert grpo.right_class("label", NAMES, now)(told, label=[0, 0, 0, 0]) == [1, 1, 0, 0]
+    assert grpo.right_class("label", NAMES, now)(told, label=[1, 1, 2, 1]) == [0, 0, 1, 1]
 
 
 def test_without_a_label_map_the_classes_names_count_and_no_class_is_never_right():

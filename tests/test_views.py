@@ -191,10 +191,7 @@ def test_mistakes_are_named(corpus, birds):
         view(corpus, "x", split="train")
 
 
-OF_ANNOTATIONS = {
-    "visdial": {"api"},
-    "aac": {"interpretations", "all_three", "references", "persona_interpretations", "preferences"},
-}
+OF_ANNOTATIONS = {"visdial": {"api"}, "aac": {"preferences"}}
 """What a model answered: the samples hold none of it."""
 
 

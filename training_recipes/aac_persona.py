@@ -48,10 +48,8 @@ def main(recipe: Recipe, training: trl.SFTConfig, model: trl.ModelConfig) -> int
         return predict(recipe, Path(training.output_dir), training.per_device_eval_batch_size)
     train, held_out = opening.open_rows(recipe, *TOLD, "images", "completion", evaluate=training.eval_strategy != "no")
     processor = opening.chat_processor(recipe, training, model)
-    facts = opening.facts(recipe, model, training, train)
-    asked = finishing.digest(recipe, training, model)
-    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
-    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+    run = finishing.begin(recipe, training, model, train)
+    if run is None:
         return 0
 
     about = None
@@ -89,11 +87,8 @@ def main(recipe: Recipe, training: trl.SFTConfig, model: trl.ModelConfig) -> int
             quantization_config=None if about else quantised,
             peft_config=adapter,
         )
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    if trainer.is_world_process_zero():
-        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint, trainer._total_train_tokens)
-    trainer.end()
+    trainer.train(resume_from_checkpoint=run.checkpoint)
+    run.end(trainer, trainer._total_train_tokens)
     return 0
 
 

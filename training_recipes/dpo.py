@@ -21,11 +21,9 @@ def main(args: opening.DataArguments, training: trl.DPOConfig, model: trl.ModelC
         opening.stop("max_length: null is the only safe value: a prompt cut short loses its pictures' tokens")
     if same := sum(alike(row) for row in train.select_columns(["chosen", "rejected"])):
         opening.stop(f"{args.dataset_name} {args.dataset_config}: {same} rows have one text as chosen and rejected")
-    processor = opening.open_processor(model.model_name_or_path, model.model_revision, **(args.processor_kwargs or {}))
-    facts = opening.facts(args, model, training, train)
-    asked = finishing.digest(args, training, model)
-    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
-    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+    processor = opening.chat_processor(args, training, model)
+    run = finishing.begin(args, training, model, train)
+    if run is None:
         return
 
     training.model_init_kwargs = opening.loading(model, training)
@@ -39,11 +37,8 @@ def main(args: opening.DataArguments, training: trl.DPOConfig, model: trl.ModelC
             quantization_config=trl.get_quantization_config(model),
             peft_config=trl.get_peft_config(model),  # Without the adapter it is its own reference: no second model.
         )
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    if trainer.is_world_process_zero():
-        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint)
-    trainer.end()
+    trainer.train(resume_from_checkpoint=run.checkpoint)
+    run.end(trainer)
 
 
 def alike(row: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ import trl
 from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
 from mmdata.labels import LabelMap
-from mmdata.metrics.classification import read_tag
+from mmdata.metrics.classification import knowing, read_tag
 from mmdata.training_recipes.common import finishing, opening
 
 Reward = Callable[..., list[float]]
@@ -31,21 +31,21 @@ class Recipe(opening.DataArguments):
         metadata={"help": "Of an answer, in their order. The first is also the column and the label map of the class."},
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.tags = [self.tags] if isinstance(self.tags, str) else self.tags
+
 
 def main(recipe: Recipe, training: trl.GRPOConfig, model: trl.ModelConfig) -> None:
     label = recipe.tags[0]
     train, held_out = opening.open_rows(recipe, "images", "prompt", label, evaluate=training.eval_strategy != "no")
-    feature = (train.features or {}).get(label)  # A stream may not know.
-    names = getattr(feature, "names", None)
-    if not names:
+    names = opening.class_names(train, label, recipe.dataset_train_split)
+    if not names:  # A stream may not know.
+        feature = (train.features or {}).get(label)
         opening.stop(f"{recipe.dataset_name}: the column {label} has no classes' names, it is {feature}")
-    processor = opening.open_processor(
-        model.model_name_or_path, model.model_revision, **(recipe.processor_kwargs or {})
-    )
-    facts = opening.facts(recipe, model, training, train)
-    asked = finishing.digest(recipe, training, model)
-    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
-    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+    processor = opening.chat_processor(recipe, training, model)
+    run = finishing.begin(recipe, training, model, train)
+    if run is None:
         return
 
     training.model_init_kwargs = opening.loading(model, training)
@@ -60,11 +60,8 @@ def main(recipe: Recipe, training: trl.GRPOConfig, model: trl.ModelConfig) -> No
             quantization_config=trl.get_quantization_config(model),
             peft_config=trl.get_peft_config(model),
         )
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    if trainer.is_world_process_zero():
-        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint)
-    trainer.end()
+    trainer.train(resume_from_checkpoint=run.checkpoint)
+    run.end(trainer)
 
 
 def label_map(folder: str, name: str) -> LabelMap | None:
@@ -82,11 +79,14 @@ def right_class(label: str, names: Sequence[str], labels: LabelMap | None) -> Re
 
     Args:
         label: of the tag, and the column, whose values are numbers of `names`.
+        labels: as they are now, where there are any: a class may have been renamed since the release.
     """
+    known = knowing(labels, names) if labels else None
+    classes = [known.named(name) for name in names] if known else names
 
     def right_class(completions: Sequence[Any], **columns: Sequence[int | None]) -> list[float]:
-        read = (read_tag(text_of(one), label, labels or names) for one in completions)
-        truth = (None if number is None else names[number] for number in columns[label])
+        read = (read_tag(text_of(one), label, known or names) for one in completions)
+        truth = (None if number is None else classes[number] for number in columns[label])
         return [float(said is not None and said == true) for said, true in zip(read, truth, strict=True)]
 
     return right_class

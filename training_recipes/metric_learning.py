@@ -64,6 +64,9 @@ def main(flags: list[str] | None = None) -> int:
     label = recipe.label_column
     columns = ["id", "image", label] + [recipe.text_column] * bool(recipe.text_column)
     train, test = opening.open_rows(recipe, *columns, evaluate=args.eval_strategy != "no")
+    for rows, split in ((train, recipe.dataset_train_split), (test, recipe.dataset_test_split)):
+        if rows:
+            opening.class_names(rows, label, split, each=True)
     opening.open_config(model_args.model_name_or_path, model_args.model_revision)
     args.per_device_train_batch_size = check(recipe, train[label], test[label] if test else None)
     settings = Settings(
@@ -72,12 +75,10 @@ def main(flags: list[str] | None = None) -> int:
         lora_dropout=model_args.lora_dropout, lora_targets=model_args.lora_target_modules or "all-linear",
         dtype=model_args.dtype or "float32", processor=recipe.processor_kwargs or {},
     )  # fmt: skip
-    facts = opening.facts(recipe, model_args, args, train)
-    asked = finishing.digest(recipe, args, model_args)
-    checkpoint = opening.guard(args.output_dir, facts, args.resume_from_checkpoint)
-    keep(settings, args.output_dir)
-    if finishing.finished(args.output_dir, asked) or finishing.finish(args, checkpoint, facts, asked):
+    run = finishing.begin(recipe, args, model_args, train)
+    if run is None:
         return 0
+    keep(settings, args.output_dir)
 
     loss = losses.TripletMarginLoss(margin=recipe.margin, distance=COSINE)
     hard = miners.BatchHardMiner(distance=COSINE)
@@ -92,11 +93,8 @@ def main(flags: list[str] | None = None) -> int:
             compute_metrics=retrieval, callbacks=[Collapse(recipe.margin)],
         )  # fmt: skip
     trainer.recipe = recipe
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    if trainer.is_world_process_zero():
-        finishing.write(args.output_dir, trainer.state, facts, asked, checkpoint)
-    trainer.end()
+    trainer.train(resume_from_checkpoint=run.checkpoint)
+    run.end(trainer)
     return 0
 
 

@@ -14,8 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmdata.training_recipes.common.predicting import FAILED
-from mmdata.training_recipes.common.running import STEPS, Run, commands, read
+from mmdata.training_recipes.common.running import FAILED, STEPS, Run, commands, read
 
 
 def walk(run: Run, steps: Sequence[str] = STEPS, execute: Callable[[list[str]], int] | None = None) -> int:

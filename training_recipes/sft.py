@@ -22,10 +22,8 @@ def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelCo
         opening.stop("patience: set load_best_model_at_end: true, or there is no best model to stop at")
     train, held_out = opening.open_chat(args, training)
     processor = opening.chat_processor(args, training, model)
-    facts = opening.facts(args, model, training, train)
-    asked = finishing.digest(args, training, model)
-    checkpoint = opening.guard(training.output_dir, facts, training.resume_from_checkpoint)
-    if finishing.finished(training.output_dir, asked) or finishing.finish(training, checkpoint, facts, asked):
+    run = finishing.begin(args, training, model, train)
+    if run is None:
         return
     with training.main_process_first(desc="preflight"):
         preflight.checked(train, held_out, processor, training, args)
@@ -43,11 +41,8 @@ def main(args: opening.SFTArguments, training: trl.SFTConfig, model: trl.ModelCo
             callbacks=[EarlyStoppingCallback(args.patience)] if args.patience else None,
         )
     trainer.accelerator.print(freeze(trainer.model, args.freeze))
-    trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()  # The best, where load_best_model_at_end has loaded it.
-    if trainer.is_world_process_zero():
-        finishing.write(training.output_dir, trainer.state, facts, asked, checkpoint, trainer._total_train_tokens)
-    trainer.end()
+    trainer.train(resume_from_checkpoint=run.checkpoint)
+    run.end(trainer, trainer._total_train_tokens)
 
 
 def freeze(model: Any, patterns: list[str]) -> str:

@@ -14,6 +14,8 @@ from .clusters import clusters
 from .combinations import combinations, said_of_shares
 from .completed import FILES as COMPLETED
 from .completed import entries, read
+from .interpreted import FILES as INTERPRETED
+from .interpreted import interpreted
 from .options import Options, checked
 from .personas import FILES as PERSONAS
 from .personas import homes_of, personas
@@ -26,7 +28,7 @@ Row = dict[str, Any]
 
 PICTURES = "cards"
 KEYS_SHOWN = 10
-TABLES = (*PERSONAS, *COMPLETED, *arasaac.RECORDS, *drawn.MULBERRY, *drawn.OPENMOJI)
+TABLES = (*PERSONAS, *COMPLETED, *INTERPRETED, *arasaac.RECORDS, *drawn.MULBERRY, *drawn.OPENMOJI)
 
 
 class Aac(CorpusBuilder):
@@ -64,9 +66,9 @@ class Aac(CorpusBuilder):
     def items(self, listing: Listing) -> Iterator[Item | Finding]:
         """A row a combination."""
         yield from unread.tables(listing, TABLES)
-        yield from self._completed(listing) if self.config.completed else self._made()
+        yield from self._completed(listing) if self.config.completed else self._made(listing)
 
-    def _made(self) -> Iterator[Item | Finding]:
+    def _made(self, listing: Listing) -> Iterator[Item | Finding]:
         chosen = {one.id: one for one in self.table("preferences")}
         everyone = list(self.table("personas"))
         homes = homes_of(everyone)
@@ -78,12 +80,20 @@ class Aac(CorpusBuilder):
             for one in everyone
         }
         laid = self.table("combinations")
+        keys = zip(laid.column("persona_id"), map(tuple, laid.column("card_ids")), strict=True)
+        texts, faults = interpreted(listing, set(keys))
+        yield from faults
         sizes = map(len, laid.column("card_ids"))
         drawn = zip(laid.column("persona_id"), laid.column("preferred"), sizes, laid.column("size_drawn"), strict=True)
         yield from said_of(chosen.values(), self.config.similarity_wanted)
         yield from said_of_shares(drawn, self.config.preferred_share)
         yield from self._items(
-            lambda: (row.model_dump(exclude={"size_drawn"}) | people[row.persona_id] for row in laid)
+            lambda: (
+                row.model_dump(exclude={"size_drawn"})
+                | people[row.persona_id]
+                | texts.get((row.persona_id, tuple(row.card_ids)), {})
+                for row in laid
+            )
         )
 
     def _completed(self, listing: Listing) -> Iterator[Item | Finding]:

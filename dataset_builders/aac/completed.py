@@ -82,15 +82,7 @@ def read(entry: Any) -> Imported:
         persona, persona_id = valid.model_dump(), digest_of(valid)
     except ValidationError:  # The row is rejected for it, with its field.
         persona_id = sha256(json.dumps(persona, sort_keys=True).encode()).hexdigest()[:12]
-    context = said.get("context")
-    failed = False
-    if isinstance(context, dict):
-        if any(map(is_failure, context.values())):
-            context, failed = None, True
-        elif not any(context.values()):  # Nobody wrote it yet.
-            context = None
-        elif unknown := context.keys() - set(CONTEXT):
-            raise ValueError(f"its context has {', '.join(sorted(unknown))}; known are {', '.join(CONTEXT)}")
+    context, failed = context_of(said.get("context"))
     output, fault = output_of(entry.get("output"))
     values = {
         "id": str(id),
@@ -107,6 +99,23 @@ def read(entry: Any) -> Imported:
 
 
 FAULT = "the original failed"
+
+
+def context_of(said: Any) -> tuple[Any, bool]:
+    """A situation, None where nobody wrote one yet, and whether the original failed on it.
+
+    Raises:
+        ValueError: it says what no situation has.
+    """
+    if not isinstance(said, dict):
+        return said, False
+    if any(map(is_failure, said.values())):
+        return None, True
+    if not any(said.values()):
+        return None, False
+    if unknown := said.keys() - set(CONTEXT):
+        raise ValueError(f"its context has {', '.join(sorted(unknown))}; known are {', '.join(CONTEXT)}")
+    return said, False
 
 
 def output_of(said: Any) -> tuple[list[str] | None, str]:

@@ -1,7 +1,7 @@
 """Draws `tiny/`: small symbols of our own, free to use, in the forms that real ones have. Run it to do so anew.
 
 Pictures with numbers and records as ARASAAC's, two of them transparent and one flagged; SVG with a table as Mulberry's;
-a board with a drawing in it; four made-up personas.
+a board with a drawing in it; four made-up personas. interpreted.jsonl beside them is written by hand, and stays.
 """
 
 import json

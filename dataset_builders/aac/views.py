@@ -111,7 +111,9 @@ def preferences(row: Row, rejected: dict[str, Any]) -> Iterator[Row]:
     if "interpretations" not in rejected:
         return
     worse, better = (json.loads(text) for text in rejected["interpretations"])
-    for style, said in zip(STYLES, output_of(row), strict=False):
+    written = row.get("interpretations") or {}  # Not `output`: those are no answers that anybody judged.
+    for style in STYLES:
+        said = written.get(style)
         if said == better[style] != worse[style]:
             yield {
                 "id": f"{row['id']}/{style}",

@@ -66,7 +66,7 @@ def instruction(
     color = color if color and color not in sub_category else None
     fitting = [one for one in templates if color or "{color}" not in one]
     template = fitting[int(share(f"instruction {key}") * len(fitting))]
-    item = _item(sub_category, color)
+    item = described(sub_category, color)
     values = {"season": season, "category": category, "sub_category": sub_category, "color": color or "", "item": item}
     return filled(template, values)
 
@@ -74,7 +74,7 @@ def instruction(
 def answer(recommend: Mapping[str, Sequence[str]], season: str, sub_category: str, color: str | None) -> str:
     """The recommendation, which is not empty, as a sentence."""
     parts = [f"{category}로 {'·'.join(names)}" for category, names in recommend.items() if names]
-    return f"{season}에는 이 {_item(sub_category, color)}에 {', '.join(parts)}" + agree(parts[-1], "를 추천해요.")
+    return f"{season}에는 이 {described(sub_category, color)}에 {', '.join(parts)}" + agree(parts[-1], "를 추천해요.")
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
@@ -92,6 +92,6 @@ def _parts(template: str) -> list[tuple[str, str | None]]:
     return [(literal, field) for literal, field, _, _ in Formatter().parse(template)]
 
 
-def _item(sub_category: str, color: str | None) -> str:
+def described(sub_category: str, color: str | None) -> str:
     """데님 데님 팬츠 is nobody's word."""
     return f"{color} {sub_category}" if color and color not in sub_category else sub_category

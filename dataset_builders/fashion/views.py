@@ -12,6 +12,10 @@ from .mentions import gives_away, tells
 
 Row = dict[str, Any]
 
+OF_ITEM = (
+    "sub_category", "color", "seasons", "style", "fit", "gender", "goods_name", "brand", "price", "normal_price", "sold_out",
+    "goods_url",
+)  # fmt: skip
 NAMES = {"season": "계절", "category": "카테고리", "sub_category": "종류", "color": "색상"}
 
 
@@ -43,26 +47,29 @@ def outfits(row: Row, features: Row) -> Row:
 
 
 def embedding(row: Row, features: Row) -> Iterator[Row]:
-    """For CLIP, a row an item: the picture, and colour, sub-category and name as text."""
-    season = features["season"].int2str(row["season"])
-    if season == row["seasons"][0]:
+    """For training CLIP, a row an item: the picture, and colour, sub-category and name as text."""
+    if _is_first(row, features):
         known = _known(row, features)
         del known["season"]
         text = " ".join(part for part in (row["color"], row["sub_category"], row["goods_name"]) if part)
         yield {"item_id": row["item_id"], "image": row["image"], "text": text, **known, "seasons": row["seasons"]}
 
 
-def search(row: Row, features: Row) -> Row:
-    """For a vector search: what the original's table holds beside the embeddings, a row an item and season."""
-    return {
-        "id": row["id"],
-        "item_id": row["item_id"],
-        "image": row["image"],
-        "source_url": row["thumbnail_url"] or row["s3_path"],
-        **_known(row, features),
-        "answer": answered(row),
-        "recommend": row["recommend"],
-    }
+def search(row: Row, features: Row) -> Iterator[Row]:
+    """For `mmdata index`, a row an item: its picture and what it can be found by.
+
+    `advice` is that of its first season alone: a view sees one row at a time.
+    """
+    if _is_first(row, features):
+        known = _known(row, features)
+        yield {
+            "id": row["item_id"],
+            "image": row["image"],
+            "source_url": row["thumbnail_url"] or row["s3_path"],
+            "category": known["category"],
+            **{name: row[name] for name in OF_ITEM},
+            "advice": {"season": known["season"], "answer": answered(row), "recommend": row["recommend"]},
+        }
 
 
 def asked(line: Row) -> str:
@@ -83,6 +90,11 @@ def _prompt(row: Row, features: Row) -> list[Row]:
     known = _known(row, features)
     said = [f"{name}: {known[field]}" for field, name in NAMES.items() if known[field]]
     return [{"role": "user", "content": "\n".join([asked(row), "", *said])}]
+
+
+def _is_first(row: Row, features: Row) -> bool:
+    """Whether it is the first of its item's rows."""
+    return bool(features["season"].int2str(row["season"]) == row["seasons"][0])
 
 
 def _known(row: Row, features: Row) -> Row:

@@ -6,13 +6,10 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-import aiohttp
-import httpx2
 import openai
 
 from ..errors import AnnotationError
@@ -21,8 +18,9 @@ from .limits import Limits
 from .money import Purse
 from .prompt import Prompt
 from .questions import Question
+from .sending import send
 from .store import Answer, Store
-from .verdict import Reply, Trouble, judge, without
+from .verdict import Reply, Trouble, without
 
 TRIES = 5
 """Of a row that fails by itself; waiting for a limit, or for a server that is down, uses up none."""
@@ -152,7 +150,9 @@ class Asking:
             self._free.discard(me)
             began, cost = time.monotonic(), None
             try:
-                outcome, headers, raw = await self._send(question)
+                outcome, headers, raw = await send(
+                    self.client, question.body, self.seconds, self.prompt.response_schema
+                )
                 if isinstance(outcome, Reply):
                     cost = self._cost(question, outcome, promise)
             finally:
@@ -238,25 +238,6 @@ class Asking:
         message = without(trouble.message, (self.client.api_key, asked))
         self.stop(trouble.kind, AnnotationError(text.format(message)))
 
-    async def _send(self, question: Question) -> tuple[Reply | Trouble, Mapping[str, str], str | None]:
-        try:
-            async with asyncio.timeout(self.seconds):  # A trickle of bytes outlives any timeout between bytes.
-                response: Any = await self.client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=question.body,
-                    options={"headers": {"Content-Type": "application/json"}},
-                )
-                body = response.content
-        except openai.APIStatusError as error:
-            response, body = error.response, error.response.content
-        except TimeoutError:
-            return Trouble("down", "timeout", f"no whole answer within {self.seconds:g} s"), {}, None
-        except (openai.APIConnectionError, aiohttp.ClientError, OSError, ValueError) as error:
-            return _unreached(error.__cause__ or error), {}, None
-        verdict = judge(response.status_code, response.headers, body, self.prompt.response_schema)
-        return verdict, response.headers, body.decode("utf-8", "replace")
-
     async def _keep(self, answer: Answer) -> None:
         saved = asyncio.get_running_loop().create_future()
         self._unsaved.append((answer, saved))
@@ -292,15 +273,6 @@ class Asking:
             if self.deadline is not None and time.monotonic() > self.deadline:
                 self.stop("the time is up (--minutes); the same command goes on from here")
             self.tick()
-
-
-def _unreached(cause: BaseException) -> Trouble:
-    """What it means that no reply came."""
-    said = f"{type(cause).__name__}: {cause}"[:200]
-    if isinstance(cause, httpx2.UnsupportedProtocol):
-        return Trouble("stop", "address", f"{said}: no server's address. Give --base-url like http://localhost:8000/v1")
-    away = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout)
-    return Trouble("down", "unreachable" if away else type(cause).__name__, said)
 
 
 def _on_interrupt(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> Callable[[], None]:

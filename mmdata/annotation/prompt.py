@@ -120,10 +120,7 @@ class Prompt(BaseModel):
     @cached_property
     def response_format(self) -> dict[str, Any] | None:
         """The JSON schema in the strict form that servers take: every property required, none besides."""
-        if self.response_schema is None:
-            return None
-        schema = _strict(self.response_schema.model_json_schema())
-        return {"type": "json_schema", "json_schema": {"name": self.response, "strict": True, "schema": schema}}
+        return response_format(self.response_schema) if self.response_schema else None
 
     @cached_property
     def _constant(self) -> "hashlib._Hash":
@@ -242,6 +239,12 @@ def parse_prompt(path: Path) -> Prompt:
     if prompt.response and not hasattr(mmdata.schemas, prompt.response):
         raise CorpusError(f"{path}: response: mmdata.schemas has no {prompt.response!r}. There are: {', '.join(known)}")
     return prompt
+
+
+def response_format(answer: type[BaseModel]) -> dict[str, Any]:
+    """What servers are told of the answer: its JSON schema in their strict form."""
+    schema = _strict(answer.model_json_schema())
+    return {"type": "json_schema", "json_schema": {"name": answer.__name__, "strict": True, "schema": schema}}
 
 
 def _strict(schema: Any) -> Any:

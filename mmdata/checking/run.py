@@ -18,6 +18,7 @@ from ..reading import Release
 from ..terms import read_terms
 from .between import Said, disagreement, said_of
 from .check import Answers, Check, Hits, summed
+from .neighbours import NEIGHBOUR_CHECKS, check_neighbours
 from .pictures import PICTURE_CHECKS, check_pictures, in_order
 from .report import CheckRun, Fault, Report
 from .rows import ROW_CHECKS, Whole
@@ -25,7 +26,7 @@ from .slices import Slice, slices
 from .texts import TEXT_CHECKS
 
 DISAGREEMENT = Check("warning", disagreement)
-CHECKS: tuple[Check, ...] = (*ROW_CHECKS, *TEXT_CHECKS, DISAGREEMENT, *PICTURE_CHECKS)
+CHECKS: tuple[Check, ...] = (*ROW_CHECKS, *TEXT_CHECKS, DISAGREEMENT, *PICTURE_CHECKS, *NEIGHBOUR_CHECKS)
 """Every check there is, in the order of the report."""
 
 
@@ -84,8 +85,11 @@ def report_of(
     if pictures:
         progress.stage("checking pictures")
         runs += [(check, "", hits) for check, hits in check_pictures(whole, progress)]
+        progress.stage("comparing pictures")
+        runs += [(check, "", hits) for check, hits in check_neighbours(whole, progress)]
     else:
-        runs += [(check, "", Hits(could_not=["pictures were left out, as asked"])) for check in PICTURE_CHECKS]
+        left_out = "pictures were left out, as asked"
+        runs += [(check, "", Hits(could_not=[left_out])) for check in (*PICTURE_CHECKS, *NEIGHBOUR_CHECKS)]
     if prompts is None and not prompts_in(corpus.folder):
         notes.append(f"there is no prompt in {corpus.name}/prompts")
     return _report(whole, pl.concat(places), runs, notes, counts)

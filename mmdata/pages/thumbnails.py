@@ -28,10 +28,15 @@ class Thumbnails(NamedTuple):
     """Rows that should have one."""
 
 
-def thumbnail(pictures: Sequence[bytes]) -> str | None:
-    """A row's pictures of any format that Pillow reads, small and side by side, as a data URI; None if one cannot be drawn."""
+def thumbnail(pictures: Sequence[bytes], longest: int = SIDE, most: int = THUMBNAIL_BYTES) -> str | None:
+    """A row's pictures of any format that Pillow reads, small and side by side, as a data URI; None if one cannot be drawn.
+
+    Args:
+        longest: pixels of its longest side.
+        most: bytes, which may blur it.
+    """
     try:
-        side = max(SIDE // max(1, len(pictures)), SIDE // 4)
+        side = max(longest // max(1, len(pictures)), longest // 4)
         drawn = [_small(picture, side) for picture in pictures]
         flat = Image.new("RGB", (sum(one.width for one in drawn), max(one.height for one in drawn)), "white")
         at = 0
@@ -41,7 +46,7 @@ def thumbnail(pictures: Sequence[bytes]) -> str | None:
         for quality in (60, 30, 5):
             out = io.BytesIO()
             flat.save(out, "WEBP", quality=quality)
-            if out.tell() <= THUMBNAIL_BYTES:
+            if out.tell() <= most:
                 return "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
     except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError):
         pass  # A row without its picture says as much.

@@ -66,6 +66,8 @@ class Found(_Strict):
     """The nearest first; those as near in order of their picture's hash."""
     milliseconds: float
     """The search took, without embedding what was asked."""
+    newer: str = ""
+    """The newest release, where the index is of an older one."""
 
 
 class Latency(_Strict):
@@ -87,6 +89,8 @@ class Indexed(_Strict):
     """Pictures that had no vector yet."""
     skipped: int
     """Rows without a picture that can be read."""
+    notes: list[str] = []
+    """What a person should know: which rows were left out and why, that all vectors were made anew."""
     latency: list[Latency]
     seconds: float
 

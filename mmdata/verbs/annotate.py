@@ -115,7 +115,7 @@ def annotate(
         estimate: only say what it would cost.
         max_side: send pictures as JPEG copies of at most so many pixels a side; overrides the prompt's own.
         sample: only so many rows, the same ones each time.
-        where: only rows for which this polars SQL expression holds, such as "label = '건선'".
+        where: only rows for which this holds, such as "label = '건선' and view is not null".
         retry: statuses to ask again: failed, refused, truncated, invalid, empty.
         timeout: seconds a request may take.
         give_up: seconds after which a server that is down ends the run.

@@ -109,7 +109,7 @@ def build(
             known = [
                 opened.url,
                 listing.digest(),
-                corpus.code_digest(),
+                corpus.code_digest(of_rows=True),
                 decode,
                 repr(chosen),
                 *(said for step in made for said in (step.note.sha256, *(f.message for f in step.findings))),

@@ -1,5 +1,6 @@
 """A recipe's arguments: TRL's and ours, from a YAML file and flags, nothing in them overlooked."""
 
+import argparse
 import contextlib
 import difflib
 import importlib
@@ -49,6 +50,10 @@ class SFTArguments(DataArguments):
     patience: int | None = field(
         default=None, metadata={"help": "Stop after so many evaluations in a row without a better one."}
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.freeze = [self.freeze] if isinstance(self.freeze, str) else self.freeze
 
 
 def stop(message: str) -> NoReturn:
@@ -116,19 +121,34 @@ def _check_config(place: str, known: Mapping[str, Any]) -> None:
         if key not in known and key != "env":
             stop(f"{place}: {key}: no argument takes this key.{_near(str(key), known)}")
         if key in known and not _fits(value, known[key]):
-            wanted = f"one of {', '.join(map(str, known[key].choices))}" if known[key].choices else "of another kind"
-            stop(f"{place}: {key}: {value!r} cannot be; it should be {wanted}. {known[key].help or ''}")
+            stop(f"{place}: {key}: {value!r} cannot be; it should be {_kind(known[key])}. {known[key].help or ''}")
 
 
 def _fits(value: Any, action: Any) -> bool:
     """Whether argparse would take it as a flag; TrlParser takes what YAML gives as it is."""
-    if value is None or action.nargs == "+" or action.type is None:
+    if value is None or action.type is None:
         return True
+    if action.nargs == "+" and isinstance(value, list):
+        return all(_takes(action, str(one)) for one in value)
+    return _takes(action, str(value)) and (action.nargs != "+" or isinstance(value, str))
+
+
+def _takes(action: Any, text: str) -> bool:
     try:
-        made = action.type(str(value))
-    except (ValueError, TypeError):
+        made = action.type(text)
+    except (ValueError, TypeError, argparse.ArgumentTypeError):
         return False
     return not action.choices or made in action.choices
+
+
+def _kind(action: Any) -> str:
+    """What an argument takes, in words."""
+    if action.choices:
+        return f"one of {', '.join(map(str, action.choices))}"
+    if action.nargs == "+":
+        return "a list, as [one, another]"
+    examples = {"true": "true or false", "1.5": "a number", "1": "a whole number"}
+    return next((kind for text, kind in examples.items() if _takes(action, text)), "as its help says")
 
 
 def _check_trackers(wanted: list[str]) -> None:

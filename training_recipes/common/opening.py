@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import transformers
 import trl
 
 import mmdata
 from mmdata.corpus import Corpus
-from mmdata.strict import read_text
 from mmdata.training_recipes.common.arguments import DataArguments, SFTArguments, loading, parse, setting_up, stop
 from mmdata.training_recipes.common.generating import revision_of
+from mmdata.training_recipes.common.pretrained import chat_processor, open_config, open_processor
 from mmdata.views import newest_or_sample
 
 __all__ = [
     "DataArguments",
     "SFTArguments",
     "chat_processor",
+    "class_names",
     "columns_of",
     "facts",
     "guard",
@@ -96,53 +96,25 @@ def columns_of(rows: Any) -> list[str]:
     return list(rows.column_names or next(iter(rows), {}))
 
 
-def open_config(name: str | None, revision: str = "main") -> Any:
-    """A model's config. Raises SystemExit: the model is neither here nor to be had, or is not whole."""
-    if not name:
-        stop("model_name_or_path: name a model's folder, or its name on the Hub")
-    try:
-        config = transformers.AutoConfig.from_pretrained(name, revision=revision)
-    except (OSError, ValueError, ImportError) as error:
-        stop(_not_opened(name, revision, error))
-    if Path(name).is_dir() and not any(Path(name).glob("*.safetensors")) and not any(Path(name).glob("*.bin")):
-        stop(f"{name}: holds a config, but no weights (*.safetensors). Fetch the model again")
-    return config
-
-
-def open_processor(name: str, revision: str = "main", template: str | None = None, **settings: Any) -> Any:
-    """A model's processor; nothing of the model itself is loaded.
+def class_names(rows: Any, column: str, split: str, *, each: bool = False) -> list[str] | None:
+    """Of a column of classes; None where the column says no names.
 
     Args:
-        template: a `.jinja` file to take the place of its chat template.
-        settings: of the processor.
+        split: of the rows, to be named.
+        each: whether every row must have a class.
 
     Raises:
-        SystemExit: it is neither here nor to be had, or takes no pictures, or has no chat template.
+        SystemExit: a row's number is no class's. (The rows of a stream are not looked at.)
     """
-    try:
-        processor = transformers.AutoProcessor.from_pretrained(name, revision=revision, **settings)
-    except (OSError, ValueError, ImportError, TypeError) as error:
-        stop(_not_opened(name, revision, error))
-    if not hasattr(processor, "image_processor"):
-        stop(
-            f"{name}: takes no pictures (its processor is a {type(processor).__name__}). Choose a vision-language model"
-        )
-    if template:
-        processor.chat_template = _text(Path(template))
-    # AutoProcessor forgets the template of those whose __init__ does not name it, such as Phi-4's.
-    processor.chat_template = processor.chat_template or processor.tokenizer.chat_template
-    if not processor.chat_template:
-        stop(f"{name}: has no chat template. Name one: chat_template_path: FILE.jinja")
-    return processor
-
-
-def chat_processor(args: DataArguments, training: trl.SFTConfig, model: trl.ModelConfig) -> Any:
-    """The processor of the model that is to be trained, as asked. Raises as `open_config` and `open_processor`."""
-    open_config(model.model_name_or_path, model.model_revision)
-    # TRL takes a model's name there too, and then the model's tokens besides: that it does itself.
-    own = str(training.chat_template_path or "").endswith((".jinja", ".j2"))
-    template = training.chat_template_path if own else None
-    return open_processor(model.model_name_or_path, model.model_revision, template, **(args.processor_kwargs or {}))
+    names = getattr((rows.features or {}).get(column), "names", None)
+    for at, number in enumerate([] if isinstance(rows, datasets.IterableDataset) else rows[column]):
+        if (number is None and each) or (number is not None and names and not 0 <= number < len(names)):
+            known = ", ".join(f"{n} {name}" for n, name in enumerate((names or [])[:20]))
+            stop(
+                f"{split} split, row {rows['id'][at] if 'id' in rows.column_names else at}: {column} is {number}, which is no "
+                f"class. Known: {known or 'those of the other rows'}. Correct the row, or leave it out"
+            )
+    return names
 
 
 def settings_of(*arguments: Any) -> dict[str, str]:
@@ -263,23 +235,8 @@ def _joined(prompt: list[Any], completion: list[Any]) -> dict[str, list[Any]]:
     return {"messages": prompt + completion}
 
 
-def _not_opened(name: str, revision: str, error: Exception) -> str:
-    first = str(error).strip().partition("\n")[0]
-    said = f"{name} (revision {revision}): cannot be opened: {first}"
-    if name.startswith("out/tiny/"):
-        return f"{said}. Make it: python training_recipes/models/tiny.py {Path(name).name} {name}"
-    return f"{said}. HF_HUB_OFFLINE is set: the Hub was not asked" if os.environ.get("HF_HUB_OFFLINE") else said
-
-
 def _named(args: DataArguments) -> str:
     return " ".join(part for part in (args.dataset_name, args.dataset_config, args.dataset_version) if part)
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_text(path)
-    except mmdata.MmdataError as error:
-        stop(str(error))
 
 
 def read_json(path: Path) -> Any:

@@ -13,12 +13,11 @@ from typing import Any
 from mmdata.predictions import Prediction, PredictionFile
 from mmdata.progress import Terminal
 from mmdata.training_recipes.common.questions import Question, Questions
+from mmdata.training_recipes.common.running import FAILED
 
 Said = dict[str, Any]
 """`output`, `scores`, `vector` or `error`."""
 CTRL_C = "stopped by Ctrl-C; the same command goes on from here"
-FAILED = 4
-"""Exit code where some rows have an error in place of an answer; 1 is a mistake, before anything was asked."""
 
 
 @dataclass

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 RECIPES = Path(__file__).parent.parent
 PREDICT = ("metric_learning", "aac_persona")
 """Recipes whose models are not whole ones of a known class: nothing is merged, and they predict themselves."""
+FAILED = 4
+"""Exit code where some rows have an error in place of an answer; 1 is a mistake, before anything was asked."""
 STEPS = ("build", "annotate", "check", "release", "train", "merge", "predict", "evaluate")
 
 

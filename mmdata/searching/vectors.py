@@ -1,0 +1,202 @@
+"""The vectors of a model, kept by the sha256 of the pictures that they are of.
+
+    <folder>/.search/<slug of model>/
+      model.json     name, revision, dimensions
+      vectors.f32    float32 (N, D), of length 1, appended to
+      hashes.bin     the sha256 of each one's picture, 32 bytes, appended after the vectors are on the disk
+
+A kill at any byte loses what was being appended, and nothing else: both files are read up to the shorter one's last
+whole entry, and cut there before the next is appended.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..corpus import Corpus
+from ..errors import MmdataError
+from ..lock import locked
+from ..releases import sync
+from .facts import Vectors
+
+HOME = ".search"
+HASH, FLOAT = 32, 4
+"""Bytes."""
+SECONDS = 1.0
+"""Between two syncs: with the small model they would take longer than embedding."""
+Hashes = npt.NDArray[np.uint8]
+"""(N, 32)."""
+
+
+class ModelNote(BaseModel):
+    """Whose vectors they are: model.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    """On the Hub, a folder, or "builtin"."""
+    revision: str
+    dimensions: int
+
+
+class VectorFile:
+    """The vectors of one model in one corpus folder, as they are now. What is appended later is not seen."""
+
+    def __init__(self, home: Path):
+        """`home`: the model's folder below `.search`. Raises MmdataError where it has no model.json that can be read."""
+        self.home = home
+        try:
+            self.model = ModelNote.model_validate_json((home / "model.json").read_bytes())
+        except (OSError, ValidationError):
+            raise MmdataError(f"{home} is no index. Remove it and make one with `mmdata index`") from None
+        self.count = _whole(home, self.model.dimensions)
+
+    @property
+    def hashes(self) -> Hashes:
+        """(N, 32)."""
+        if not self.count:
+            return np.zeros((0, HASH), np.uint8)
+        with (self.home / "hashes.bin").open("rb") as file:
+            return np.frombuffer(file.read(self.count * HASH), np.uint8).reshape(-1, HASH)
+
+    @property
+    def vectors(self) -> Vectors:
+        """(N, D), mapped from the file: nothing of it is in memory before it is read."""
+        shape = (self.count, self.model.dimensions)
+        return (
+            np.memmap(self.home / "vectors.f32", np.float32, "r", shape=shape) if self.count else np.zeros(shape, "f4")
+        )
+
+
+class Appending:
+    """The one who appends. Made by `appending`."""
+
+    def __init__(self, home: Path, model: ModelNote):
+        self.home, self.model = home, model
+        self.count = _whole(home, model.dimensions)
+        """Vectors, with those that are not on the disk yet."""
+        self._waiting: list[tuple[Sequence[bytes], Vectors]] = []
+        self._synced = time.monotonic()
+        self._vectors, self._hashes = (home / "vectors.f32").open("ab"), (home / "hashes.bin").open("ab")
+        self._vectors.truncate(self.count * model.dimensions * FLOAT)
+        self._hashes.truncate(self.count * HASH)
+
+    def known(self) -> set[bytes]:
+        """The hashes of all pictures that have a vector."""
+        whole = (self.home / "hashes.bin").read_bytes()
+        return {whole[at : at + HASH] for at in range(0, len(whole), HASH)}
+
+    def append(self, hashes: Sequence[bytes], vectors: Vectors) -> None:
+        """Keep some. They are on the disk a second later, or with the next batch where that takes longer.
+
+        Args:
+            hashes: 32 bytes each, none that is there already.
+            vectors: (len(hashes), D), each of length 1.
+        """
+        if vectors.shape != (len(hashes), self.model.dimensions):
+            raise ValueError(f"{len(hashes)} hashes, vectors of shape {vectors.shape}")
+        self._waiting.append((hashes, vectors))
+        self.count += len(hashes)
+        if time.monotonic() - self._synced >= SECONDS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Put all on the disk: when it returns, they outlive a power cut."""
+        if self._waiting:
+            vectors = b"".join(np.ascontiguousarray(some, "<f4").tobytes() for _, some in self._waiting)
+            hashes = b"".join(hash for some, _ in self._waiting for hash in some)
+            for file, content in ((self._vectors, vectors), (self._hashes, hashes)):
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())  # The vectors, before any hash promises them.
+            self._waiting = []
+        self._synced = time.monotonic()
+
+    def close(self) -> None:
+        """What was appended is kept, also where what came after it failed."""
+        try:
+            self.commit()
+        finally:
+            self._vectors.close()
+            self._hashes.close()
+
+
+@contextmanager
+def appending(corpus: Corpus, model: ModelNote) -> Iterator[tuple[Appending, str]]:
+    """Be the one who appends to a model's vectors.
+
+    Vectors of another revision, or of another length, are not comparable: they and the indexes of them are removed.
+
+    Gives: the file, and in one sentence why it was begun anew; "" where it was not.
+
+    Raises:
+        MmdataError: another process does so, or the folder cannot be written to.
+    """
+    home = home_of(corpus, model.name)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MmdataError(f"{home}: cannot be made: {error.strerror}") from None
+    with locked(home / ".lock", "indexed", MmdataError, folder=f"{corpus.name} by {model.name}"):
+        why = _begun_anew(home, model)
+        made = Appending(home, model)
+        try:
+            yield made, why
+        finally:
+            made.close()
+
+
+def homes(corpus: Corpus) -> list[Path]:
+    """The folders of the models that have vectors in a corpus folder."""
+    return sorted(path.parent for path in (corpus.folder / HOME).glob("*/model.json"))
+
+
+def home_of(corpus: Corpus, model: str) -> Path:
+    return corpus.folder / HOME / slug(model)
+
+
+def slug(model: str) -> str:
+    """A folder's name for a model: letters, digits, `.`, `_` and `-` of its name; of a local one, its path's hash too."""
+    local = Path(model).is_absolute()
+    readable = re.sub(r"[^\w.-]+", "--", (Path(model).name if local else model).strip("/")).lstrip(".")
+    cut = readable.encode()[:80].decode(errors="ignore")
+    return f"{cut}-{sha256(model.encode()).hexdigest()[:8]}" if local or cut != readable else cut
+
+
+def _begun_anew(home: Path, model: ModelNote) -> str:
+    path = home / "model.json"
+    why = ""
+    if path.exists():
+        try:
+            before = ModelNote.model_validate_json(path.read_bytes())
+            if before == model:
+                return ""
+            why = (
+                f"The vectors there were made by {before.name} {before.revision[:19]}; it is {model.revision[:19]} now: "
+                "all are made anew"
+            )
+        except ValidationError:
+            why = f"{path} cannot be read: all vectors are made anew"
+    # What the old vectors are of goes first, and model.json is replaced last: a kill between leaves it to be done again.
+    for old in (*home.glob("*.parquet"), home / "hashes.bin", home / "vectors.f32"):
+        old.unlink(missing_ok=True)
+    new = home / "model.json.new"
+    new.write_text(model.model_dump_json(indent=1), encoding="utf-8")
+    sync(new)
+    os.replace(new, path)
+    sync(home)
+    return why
+
+
+def _whole(home: Path, dimensions: int) -> int:
+    """How many vectors both files hold whole."""
+    sizes = ((home / "vectors.f32", dimensions * FLOAT), (home / "hashes.bin", HASH))
+    return min(path.stat().st_size // each if path.exists() else 0 for path, each in sizes)

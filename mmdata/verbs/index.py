@@ -1,0 +1,67 @@
+"""`mmdata index`: a corpus's pictures as vectors, to search them by."""
+
+import time
+from pathlib import Path
+
+from ..corpus import Corpus
+from ..progress import Progress, Silent
+from ..searching.encoders import BUILTIN, encoder
+from ..searching.facts import Indexed
+from ..searching.indexing import embedded
+from ..searching.latency import measured
+from ..searching.local import LocalIndex
+from ..views import newest_or_sample
+
+
+def index(
+    folder: str | Path,
+    *,
+    model: str = BUILTIN,
+    version: str | None = None,
+    dsn: str | None = None,
+    batch: int = 32,
+    progress: Progress | None = None,
+) -> Indexed:
+    """Make the vectors that `search` and `serve` look through. Of a picture that has one, none is made again.
+
+    They lie in the corpus folder, below .search. What was embedded when it is stopped is kept: run it again.
+
+    Args:
+        folder: the corpus folder.
+        model: "builtin" (colours and shapes, nothing to download), or a CLIP, SigLIP or Qwen3-VL embedding model by its
+            name on the Hub or its folder.
+        version: of a release; by default the newest, and the sample where there is none.
+        dsn: of a PostgreSQL with pgvector, such as "postgresql://localhost/mmdata", to put the index in as well.
+        batch: pictures that a model is given together.
+        progress: where to show how far it is.
+
+    Raises:
+        MmdataError: the model cannot be had, another process indexes, or the database cannot be written to.
+        CorpusError: the corpus's view `search` fails, or gives two rows one id.
+        ReleaseError: there is no such version.
+    """
+    began = time.monotonic()
+    corpus, progress = Corpus(folder), progress or Silent()
+    version = version or newest_or_sample(corpus)
+    progress.stage(f"model {model}")
+    sees = encoder(model)
+    done = embedded(corpus, version, sees, batch, progress)
+    progress.stage("measuring")
+    found = LocalIndex(corpus, sees.name, version)
+    try:
+        latency = [measured(found, found, "file")]
+        if dsn is not None:
+            from ..searching.postgres import publish
+
+            progress.stage("PostgreSQL")
+            published = publish(found, dsn, progress)
+            try:
+                latency.append(measured(published, found, "postgresql"))
+            finally:
+                published.close()
+    finally:
+        found.close()
+    return Indexed(
+        facts=found.facts, embedded=done.embedded, skipped=done.skipped, notes=done.notes, latency=latency,
+        seconds=time.monotonic() - began,
+    )  # fmt: skip

@@ -1,0 +1,143 @@
+"""The file of vectors: append-only, whole after any cut; and the columns of entries."""
+
+import itertools
+from datetime import date
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmdata import MmdataError
+from mmdata.corpus import Corpus
+from mmdata.searching.columns import AT_ONCE, Columns, unpacked
+from mmdata.searching.facts import Column
+from mmdata.searching.vectors import HASH, ModelNote, VectorFile, appending, home_of, homes, slug
+
+MODEL = ModelNote(name="a/작은 model", revision="1", dimensions=3)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vectors") / "새 폴더"
+    folder.mkdir()
+    (folder / "builder.py").touch()
+    return Corpus(folder)
+
+
+def some(first: int, last: int):
+    numbers = range(first, last)
+    return [sha256(str(n).encode()).digest() for n in numbers], np.array([[n, 0.5, -n] for n in numbers], np.float32)
+
+
+def held(corpus: Corpus):
+    file = VectorFile(home_of(corpus, MODEL.name))
+    return [row.tobytes() for row in file.hashes], file.vectors.tolist()
+
+
+@settings(max_examples=60)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.data())
+def test_cut_at_any_byte_both_files_hold_what_is_whole_in_both(corpus, sizes, data):
+    home = home_of(corpus, MODEL.name)
+    for path in home.glob("*"):
+        path.unlink()
+    many = sum(sizes)
+    with appending(corpus, MODEL) as (file, why):
+        assert why == ""
+        for first, last in itertools.pairwise([0, *itertools.accumulate(sizes)]):
+            file.append(*some(first, last))
+            file.commit()
+    assert held(corpus) == (some(0, many)[0], some(0, many)[1].tolist())
+    left = []
+    for name, each in (("vectors.f32", 12), ("hashes.bin", HASH)):
+        size = data.draw(st.integers(0, many * each))
+        with (home / name).open("r+b") as cut:
+            cut.truncate(size)
+        left.append(size // each)
+    whole = min(left)
+    assert held(corpus) == (some(0, whole)[0], some(0, whole)[1].tolist())
+    with appending(corpus, MODEL) as (file, _):
+        assert file.known() == set(some(0, whole)[0])
+        file.append(*some(whole, many + 1))
+    assert held(corpus) == (some(0, many + 1)[0], some(0, many + 1)[1].tolist())
+
+
+def test_what_was_appended_is_kept_where_what_came_after_it_failed(corpus):
+    model = MODEL.model_copy(update={"name": "failing"})
+    with pytest.raises(ZeroDivisionError), appending(corpus, model) as (file, _):
+        file.append(*some(0, 3))
+        raise ZeroDivisionError
+    assert VectorFile(home_of(corpus, "failing")).count == 3
+    with appending(corpus, model) as (file, _), pytest.raises(ValueError, match="2 hashes, vectors of shape"):
+        file.append(some(0, 2)[0], np.zeros((2, 4), np.float32))
+
+
+def test_another_revision_or_a_broken_note_begins_anew_and_says_why(corpus):
+    model = MODEL.model_copy(update={"name": "changing"})
+    home = home_of(corpus, "changing")
+    with appending(corpus, model) as (file, _):
+        file.append(*some(0, 3))
+    (home / "1.0.0.parquet").touch()
+    with appending(corpus, model.model_copy(update={"revision": "2"})) as (file, why):
+        assert file.count == 0 and "made by changing 1; it is 2 now" in why
+    assert {path.name for path in home.iterdir()} == {".lock", "model.json", "vectors.f32", "hashes.bin"}
+    (home / "model.json").write_text("{")
+    with pytest.raises(MmdataError, match="is no index"):
+        VectorFile(home)
+    with appending(corpus, model) as (_, why):
+        assert "cannot be read" in why
+    assert home in homes(corpus)
+
+
+def test_a_model_s_folder_is_named_after_it():
+    assert slug("google/siglip2-base-patch16-224") == "google--siglip2-base-patch16-224"
+    assert slug("builtin") == "builtin"
+    assert slug("/models/내 모델") != slug("/other/내 모델")
+    assert slug("/models/내 모델").startswith("내--모델-")
+    assert slug("../../x") == "--..--x" and "/" not in slug("a/" * 50) and len(slug("가/" * 200).encode()) < 120
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from("abc"),
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(st.characters(exclude_categories=["Cs"])) | st.lists(st.text("가b")) | st.just({"x": [1, None]}),
+        ),
+        max_size=8,
+    )
+)  # fmt: skip
+def test_values_come_out_as_they_went_in(rows):
+    noted = Columns()
+    for row in rows:
+        noted.add(row)
+    columns, table = noted.table()
+    out = unpacked(table.to_pylist(), columns) if columns else []
+    for row, found in zip(rows, out, strict=False):
+        for column in columns:
+            assert found[column.name] == row.get(column.name)
+
+
+def test_kinds_are_those_of_all_values_together():
+    noted = Columns()
+    for n in range(AT_ONCE + 2):
+        late = n >= AT_ONCE
+        noted.add(
+            {
+                "number": 1.5 if late else 1, "mixed": "a" if late else 1, "none": None, "day": date(2026, 1, 2),
+                "nan": float("nan") if late else 2.0, "bytes": b"ab",
+            }
+            | ({"new": True} if late else {"old": ["가"]})
+        )  # fmt: skip
+    columns, table = noted.table()
+    assert columns == [
+        Column(name="number", kind="real"), Column(name="mixed", kind="other"), Column(name="none", kind="text"),
+        Column(name="day", kind="text"), Column(name="nan", kind="real"), Column(name="bytes", kind="text"),
+        Column(name="old", kind="texts"), Column(name="new", kind="flag"),
+    ]  # fmt: skip
+    first, last = (unpacked(table.slice(n, 1).to_pylist(), columns)[0] for n in (0, AT_ONCE + 1))
+    assert first == {
+        "number": 1.0, "mixed": 1, "none": None, "day": "2026-01-02", "nan": 2.0, "bytes": "YWI=", "old": ["가"], "new": None,
+    }  # fmt: skip
+    assert (last["mixed"], last["nan"], last["old"], last["new"]) == ("a", None, None, True)
