@@ -550,7 +550,8 @@ def index(
 ) -> None:
     """Embed a release's pictures, so that they can be searched; only those that have no vector yet."""
     _quiet_hub()
-    from .searching import screen
+    from .searching.screen import as_json as in_json
+    from .searching.screen import as_screen
     from .verbs.index import index
 
     try:
@@ -559,7 +560,7 @@ def index(
     except KeyboardInterrupt:
         print("stopped; what is embedded is kept. The same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
-    _show(screen.as_json(done) if as_json else screen.as_screen(done))
+    _show(in_json(done) if as_json else as_screen(done))
 
 
 @app.command()
