@@ -233,7 +233,9 @@ def test_a_model_gives_the_mean_of_its_two_vectors(model):
 
 def test_another_model_in_the_same_folder_or_another_library_is_noticed(tmp_path, monkeypatch):
     options = CORPUS.builder.BUILDER_CONFIG_CLASS
-    assert options().embedding_state == ""
+    before = options().embedding_state
+    monkeypatch.setattr(EMBEDDING, "REVISION", "another")
+    assert options().embedding_state == "another" != before
     assert {"embedding", "embedding_state"} <= {*VECTORS.vectors.options} & {*PREFERENCES.preferences.options}
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"1")

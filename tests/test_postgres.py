@@ -106,6 +106,14 @@ def test_pictures_as_near_are_in_order_of_their_hashes(tmp_path):
     index.close()
 
 
+def test_pictures_nearer_than_half_precision_tells_are_ordered_in_full(tmp_path):
+    near = unit(np.repeat(clustered(1, 64), 14, axis=0) + 2e-4 * clustered(14, 64, seed=3))
+    files = an_index(tmp_path, near)
+    index = publish(files, pg.server().new())
+    assert index.nearest(near[0], 4) == files.nearest(near[0], 4)
+    index.close()
+
+
 def test_many_threads_search_at_once(index, files):
     wanted = [files.nearest(vector, 5, "price < 50") for vector in VECTORS[:64]]
     with ThreadPoolExecutor(32) as pool:
@@ -150,7 +158,7 @@ def test_the_verb_publishes_what_it_made(built_skin):
 def test_few_changes_touch_nothing_else(tmp_path):
     dsn, rows = pg.server().new(), catalogue(400, 500)
     before = an_index(tmp_path / "one", VECTORS[:400], rows)
-    index = publish(before, dsn)
+    index, other = publish(before, dsn), PostgresIndex(dsn, "옷장")
     names = [name_of("옷장", "tiny"), rows_of(name_of("옷장", "tiny"))]
     old = [stored(dsn, name) for name in names]
     assert publishing.written(before, Database(dsn)) == (0, 0, 0, 0, False)
@@ -177,8 +185,10 @@ def test_few_changes_touch_nothing_else(tmp_path):
     assert [index.nearest(vector, 9) for vector in VECTORS[::9]] == [
         after.nearest(vector, 9) for vector in VECTORS[::9]
     ]
-    assert index.facts == after.facts, "who has it open follows"
+    assert other.rows() == after.rows()
+    assert index.facts == other.facts == after.facts, "who has it open follows"
     index.close()
+    other.close()
 
 
 def test_other_columns_are_followed(tmp_path):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmdata.searching.builtin import seen
+from mmdata.searching.builtin import REVISION, seen
 from mmdata.searching.towers import Towers
 
 Counts = np.ndarray[Any, Any]
@@ -60,10 +60,10 @@ def similarity(one: Sequence[float], other: Sequence[float]) -> float:
 def state_of(embedding: str) -> str:
     """What decides vectors besides the embedding's name: the libraries' versions, and of a model's folder its files.
 
-    "" of "builtin". A model of the Hub is known by its name alone: another one under that name is not noticed.
+    Of "builtin", the revision of how it sees pictures. A model of the Hub is known by its name alone: another one under that name is not noticed.
     """
     if embedding == BUILTIN:
-        return ""
+        return REVISION
     total = sha256()
     for name in LIBRARIES:
         try:

@@ -119,7 +119,7 @@ class Like:
     def polars(self) -> pl.Expr:
         wanted = _regex(self.pattern, self.folded)
         if self.column.kind == "texts":
-            return _polars(self.column).list.eval(pl.element().str.contains(wanted).fill_null(False)).list.any()
+            return _polars(self.column).list.eval(pl.element().str.contains(wanted)).list.any()
         return _polars(self.column).str.contains(wanted)
 
     @property
