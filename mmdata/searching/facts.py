@@ -42,6 +42,11 @@ class Facts(_Strict):
     rows: int
     columns: list[Column]
 
+    @property
+    def askable(self) -> list[Column]:
+        """What a filter may name: the id, and the values."""
+        return [Column(name="id", kind="text"), *self.columns]
+
 
 class Hit(_Strict):
     """A picture that was found."""
@@ -49,7 +54,7 @@ class Hit(_Strict):
     id: str
     """Of its entry; of several with this picture, the first by id of those that pass the filter."""
     score: float
-    """Cosine, -1 to 1."""
+    """Cosine, -1 to 1; of what is recommended, how well it suits, 0 to 1."""
     picture: str
     """sha256 of its bytes, in hex."""
     row: dict[str, Any]

@@ -134,7 +134,7 @@ class LocalIndex:
         if found is None:
             from .where import parse
 
-            mask = self._entries.select(parse(where, self.facts.columns).polars.alias("passes"))["passes"]
+            mask = self._entries.select(parse(where, self.facts.askable).polars.alias("passes"))["passes"]
             entries = mask.fill_null(False).arg_true().to_numpy().astype(np.int64)
             found = self._passed[where] = entries, np.unique(self._of_entry[entries])
             while len(self._passed) > KEPT:

@@ -172,7 +172,7 @@ class PostgresIndex:
 
 
 def _filter(connection: Connection, there: Listed, where: str) -> _Filter:
-    condition, values = parse(where, there.facts.columns).postgres
+    condition, values = parse(where, there.facts.askable).postgres
     exact = there.facts.pictures <= FEW
     if not exact:
         passing = SQL("SELECT count(*) FROM (SELECT DISTINCT picture FROM {} WHERE {} LIMIT {}) AS passing")
@@ -250,7 +250,7 @@ def _best(found: list[tuple[Any, ...]], asked: Vectors, k: int, facts: Facts) ->
 
 
 def _rows(connection: Connection, there: Listed, where: str | None, limit: int | None) -> list[dict[str, Any]]:
-    condition, values = (SQL("TRUE"), []) if where is None else parse(where, there.facts.columns).postgres
+    condition, values = (SQL("TRUE"), []) if where is None else parse(where, there.facts.askable).postgres
     query = SQL(
         "SELECT (SELECT stamp FROM {} WHERE name = %s), id, picture, {} FROM {} WHERE {} ORDER BY id LIMIT {}"
     ).format(

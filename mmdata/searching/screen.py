@@ -19,7 +19,7 @@ def as_screen(done: Indexed) -> RenderableType:
     lines: list[RenderableType] = [
         Text(f"{facts.corpus} {facts.version}: {facts.pictures:,} pictures{rows}, {done.embedded:,} new", "bold"),
         Text(printable(f"model {facts.model} ({facts.revision[:19]}), {facts.dimensions} dimensions")),
-        Text(f"filters: {', '.join(column.name for column in facts.columns if column.kind != 'other') or 'none'}"),
+        Text(f"filters: {', '.join(column.name for column in facts.askable if column.kind != 'other') or 'none'}"),
     ]
     for one in done.latency:
         recall = "exact" if one.backend == "file" else f"recall@10 {one.recall:.3f}"

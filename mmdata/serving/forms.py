@@ -96,7 +96,7 @@ def _json(text: Any) -> Any:
 
 
 def _where(facts: Facts) -> Any:
-    columns = ", ".join(f"{column.name} ({column.kind})" for column in facts.columns)
+    columns = ", ".join(f"{column.name} ({column.kind})" for column in facts.askable)
     return Filter, _may(
         description="Only entries for which this holds: columns and values with =, !=, <, <=, >, >=, in, between, like, "
         f"is null, and, or, not. Columns: {columns}.",

@@ -60,7 +60,7 @@ class Work:
 
         def found() -> Found:
             if where is not None:
-                parse(where, self.index.facts.columns)  # A mistake of who asks; what goes wrong after it is none.
+                parse(where, self.index.facts.askable)  # A mistake of who asks; what goes wrong after it is none.
             began = time.perf_counter()
             with needing(self._index):
                 hits = self.index.nearest(vector, k, where)
