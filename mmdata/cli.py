@@ -550,17 +550,15 @@ def index(
 ) -> None:
     """Embed a release's pictures, so that they can be searched; only those that have no vector yet."""
     _quiet_hub()
-    from .searching.screen import as_json as in_json
-    from .searching.screen import as_screen
-    from .verbs.index import index
+    from .verbs import index as verb
 
     try:
         with Terminal(err) as progress:
-            done = index(folder, model=model, version=version, dsn=dsn, batch=batch, progress=progress)
+            done = verb.index(folder, model=model, version=version, dsn=dsn, batch=batch, progress=progress)
     except KeyboardInterrupt:
         print("stopped; what is embedded is kept. The same command goes on from there.", file=sys.stderr)
         raise typer.Exit(130) from None
-    _show(in_json(done) if as_json else as_screen(done))
+    _show(verb.as_json(done) if as_json else verb.as_screen(done))
 
 
 @app.command()
@@ -575,7 +573,9 @@ def search(
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many.")] = 5,
     model: IndexModel = None,
-    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    version: Annotated[
+        str | None, typer.Option(help="A release; by default the newest that is indexed.", show_default=False)
+    ] = None,
     dsn: Dsn = None,
     html: Annotated[
         Path | None, typer.Option(help="Also write what is found as one HTML file with pictures.", show_default=False)
@@ -603,7 +603,9 @@ def search(
 def serve(
     folder: Folder,
     model: IndexModel = None,
-    version: Annotated[str | None, typer.Option(help="A release; by default the newest.", show_default=False)] = None,
+    version: Annotated[
+        str | None, typer.Option(help="A release; by default the newest that is indexed.", show_default=False)
+    ] = None,
     dsn: Dsn = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8080,

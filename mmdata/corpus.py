@@ -194,10 +194,10 @@ class Corpus:
     @property
     def _over_rows(self) -> set[str]:
         others = [path for path in self.folder.glob("*.py") if path.stem not in OVER_ROWS]
-        return OVER_ROWS - {name for path in others for name in _imported(path)}
+        return OVER_ROWS - {name for path in others for name in imported(path)}
 
 
-def _imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> Iterator[str]:
     """Names that a file imports from beside itself; all of OVER_ROWS, where it cannot be read."""
     try:
         tree = ast.parse(path.read_bytes())

@@ -20,5 +20,7 @@ class Waiting(Silent):
 
 if __name__ == "__main__":
     facts, pictures, vectors, rows = pickle.loads(Path(sys.argv[1]).read_bytes())
-    index = SimpleNamespace(facts=facts, pictures=pictures, vectors=vectors, rows=lambda: rows)
+    index = SimpleNamespace(
+        facts=facts, pictures=pictures, batches=lambda size: [(pictures, vectors)], row_batches=lambda size: [rows]
+    )
     publishing.written(index, Database(sys.argv[2]), Waiting())

@@ -13,7 +13,7 @@ from openai_server import Act, Server, completion, serving
 from mmdata.corpus import HOME, Corpus
 from mmdata.searching.facts import Column, Facts, Hit
 from mmdata.searching.where import parse
-from mmdata.serving.recommending import advisor_of
+from mmdata.serving.advising import advisor_of
 
 FASHION = Corpus(HOME / "fashion")
 RECOMMEND = FASHION.module("recommend")
@@ -63,8 +63,9 @@ class HeldIndex:
         drawn = np.random.default_rng(list(id.encode())).normal(size=8).astype(np.float32)
         return drawn / np.linalg.norm(drawn)
 
-    def rows(self, where=None, limit=None):
+    def rows(self, where=None, limit=None, columns=None):
         passing = self.table if where is None else self.table.filter(parse(where, self.columns).polars)
+        passing = passing if columns is None else passing.select("id", "picture", *columns)
         return passing.head(limit).to_dicts() if limit is not None else passing.to_dicts()
 
     def nearest(self, vector, k, where=None):

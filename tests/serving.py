@@ -16,7 +16,7 @@ import mmdata
 from mmdata.searching.encoders import encoder
 from mmdata.searching.local import LocalIndex
 from mmdata.searching.pictures import Pictures
-from mmdata.serving import recommending
+from mmdata.serving import advising
 from mmdata.serving.app import create_app
 from mmdata.serving.settings import Settings
 
@@ -61,7 +61,7 @@ class Wish(BaseModel):
 class Advising:
     """Puts what is near into outfits; or fails, as `how` says."""
 
-    wish, suggestion = Wish, recommending.Suggestion
+    wish, suggestion = Wish, advising.Suggestion
 
     def __init__(self, how=None):
         self.how, self.asked, self.closed = how, [], False
@@ -73,10 +73,10 @@ class Advising:
         if self.how == "silent":
             await asyncio.sleep(60)
         groups = [
-            recommending.Group(title=f"코디 {at // 4 + 1}", hits=hits[at : at + 4], note="모두 78,400원")
+            advising.Group(title=f"코디 {at // 4 + 1}", hits=hits[at : at + 4], note="모두 78,400원")
             for at in range(0, min(len(hits), 8), 4)
         ]
-        return recommending.Suggestion(answer="가을에는 이 후드 티셔츠에 데님 팬츠를 추천해요.", groups=groups)
+        return advising.Suggestion(answer="가을에는 이 후드 티셔츠에 데님 팬츠를 추천해요.", groups=groups)
 
     async def close(self):
         self.closed = True

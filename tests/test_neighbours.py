@@ -1,7 +1,10 @@
 """The checks by vectors: every pair against plain numpy, planted mistakes among clean pictures, and who may vote."""
 
 import io
+import itertools
 import re
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,14 +14,15 @@ from kit import encoded, photo, put
 from PIL import Image
 
 import mmdata
+from mmdata.checking import all_pairs, neighbours, seen
+from mmdata.checking.all_pairs import compared
 from mmdata.checking.neighbours import NO_INDEX, doubts
+from mmdata.checking.rows import Whole
 from mmdata.checking.seen import BUILTIN_COPY, NEAREST, index_of
 from mmdata.corpus import Corpus
+from mmdata.reading import Release
 from mmdata.releases import Releases
-from mmdata.searching import all_pairs
-from mmdata.searching.all_pairs import compared
-from mmdata.searching.builtin import Builtin
-from mmdata.searching.copies import alike
+from mmdata.searching.builtin import Builtin, alike
 from mmdata.verbs.check import check
 
 CLASSES = ("동그라미", "네모", "세모")
@@ -35,7 +39,8 @@ def test_every_pair_as_plain_numpy_has_it(seed, many, k, clumps):
     r = np.random.default_rng(seed)
     vectors = unit(r.standard_normal((clumps, 8))[r.integers(0, clumps, many)] + 0.3 * r.standard_normal((many, 8)))
     places, group = r.permutation(many), r.integers(-1, 20, many).astype(np.int32)
-    voters, kind = r.random(many) < 0.8, r.integers(-1, 3, many).astype(np.int32)
+    some, kind = r.random(many) < 0.8, r.integers(-1, 3, many).astype(np.int32)
+    voters = [some, np.ones(many, bool), some]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(all_pairs, "ROWS", 7)
         patch.setattr(all_pairs, "COLUMNS", 16)
@@ -46,17 +51,19 @@ def test_every_pair_as_plain_numpy_has_it(seed, many, k, clumps):
     cosines = vectors[places] @ vectors[places].T
     assume(np.abs(cosines - NEAR).min() > 1e-6)
     assert told[-1] == (many, many)
-    for one in range(many):
+    assert len(got.nearest) == 3 and got.nearest[0] is got.nearest[2], "the same question is answered once"
+    for one, (voting, nearest) in itertools.product(range(many), zip(voters, got.nearest, strict=True)):
         mates = (group == group[one]) & (group >= 0)
-        may = [n for n in range(many) if n != one and voters[n] and not mates[n]]
+        may = [n for n in range(many) if n != one and voting[n] and not mates[n]]
         wanted = sorted((cosines[one, n] for n in may), reverse=True)[:k]
-        near = [int(n) for n in got.nearest[one] if n >= 0]
+        near = [int(n) for n in nearest[one] if n >= 0]
         assert (
             set(near) <= set(may)
             and len({*near}) == len(near)
-            and got.nearest[one, len(near) :].tolist() == [-1] * (k - len(near))
+            and nearest[one, len(near) :].tolist() == [-1] * (k - len(near))
         )
         assert cosines[one, near] == pytest.approx(wanted, abs=1e-6), "sums of 32 bits differ by the order of adding"
+    for one in range(many):
         before = [n for n in range(one) if cosines[one, n] >= NEAR]
         assert got.twins[one] == len(before)
         if before:
@@ -68,11 +75,16 @@ def test_every_pair_as_plain_numpy_has_it(seed, many, k, clumps):
             assert got.twin[one] == -1
 
 
-def test_many_that_are_the_same_take_no_time():
+def test_of_many_that_are_the_same_the_first_is_named():
     same = np.tile(unit(np.ones((1, 4))), (1200, 1))
-    got = compared(same, np.arange(1200), 3, 0.9)
+    got = compared(same, np.arange(1200), 3, 0.9, voters=[np.ones(1200, bool)])
     assert got.twin.tolist() == [-1] + [0] * 1199 and got.twins.tolist() == list(range(1200))
-    assert got.nearest[:2].tolist() == [[1, 2, 3], [0, 2, 3]]
+    assert got.nearest[0][:2].tolist() == [[1, 2, 3], [0, 2, 3]]
+
+
+def test_without_voters_only_twins_are_looked_for():
+    got = compared(unit(np.ones((3, 4))), np.arange(3), 3, 0.9)
+    assert got.nearest == [] and got.twin.tolist() == [-1, 0, 0]
 
 
 def ring(first: list[int], rest: int) -> np.ndarray:
@@ -182,6 +194,31 @@ def test_planted_mistakes_are_found_and_nothing_else(shapes, tmp_path):
     assert next(one for one in listed.checks if one.name == "label outlier").found == len(wrong)
 
 
+def test_too_many_pictures_are_not_held_against_each_other(shapes, monkeypatch):
+    mmdata.index(shapes)
+    monkeypatch.setattr(neighbours, "MOST", 41)
+    monkeypatch.setattr(seen, "compared", lambda *_, **__: pytest.fail("they are"))
+    could_not = {one.name: one.could_not for one in check(shapes).checks}
+    assert could_not["near duplicate"] == could_not["label outlier"]
+    assert re.match("42 pictures: at most 41 are held against each other. `mmdata search", could_not["label outlier"])
+
+
+def test_pictures_without_a_label_do_not_vote_and_all_are_compared_once(shapes, monkeypatch):
+    passes = []
+    monkeypatch.setattr(seen, "compared", lambda *given, **more: passes.append(1) or compared(*given, **more))
+    corpus = Corpus(shapes)
+    newest = Releases(corpus).newest()
+    some = seen.seen(Whole(corpus, Release(shapes, newest), 9), index_of(corpus, newest.build))
+    names, classes = some.labels["label"]
+    held_back = np.arange(len(classes)) % 3 == 0
+    fewer = replace(some, labels={"label": (names, classes), "some": (names, np.where(held_back, -1, classes))})
+    neighbours.near_duplicate(fewer)
+    neighbours.label_outlier(fewer)
+    assert passes == [1]
+    asked = fewer.nearest("some")
+    assert not held_back[asked[asked >= 0]].any() and held_back[fewer.nearest("label")].any()
+
+
 def test_the_index_is_of_this_very_build_and_of_a_learned_model_sooner(shapes):
     corpus = Corpus(shapes)
     build = Releases(corpus).newest().build
@@ -195,6 +232,19 @@ def test_the_index_is_of_this_very_build_and_of_a_learned_model_sooner(shapes):
         (learned / path.name).write_bytes(text.replace(b'"name": "builtin"', b'"name": "abcdefg"'))
     (learned / "broken.parquet").write_bytes(b"PAR1")
     assert index_of(corpus, build).home == learned
+
+
+def test_a_damaged_index_is_named_and_stops_nothing(shapes):
+    home = shapes / ".search" / "builtin"
+    shutil.rmtree(shapes / ".search")
+    mmdata.index(shapes)
+    for name in ("hashes.bin", "vectors.f32"):
+        with (home / name).open("r+b") as file:
+            held = file.read()
+            file.write(held)
+    (could_not,) = {one.could_not for one in check(shapes).checks if one.name in {"near duplicate", "label outlier"}}
+    assert could_not.startswith("the index by builtin has two vectors") and ".search/builtin" in could_not
+    shutil.rmtree(shapes / ".search")
 
 
 def test_builtin_knows_copies_again():

@@ -14,10 +14,10 @@ from mmdata.corpus import Corpus
 from mmdata.errors import MmdataError
 from mmdata.searching import postgres, publishing
 from mmdata.searching.connecting import Database
-from mmdata.searching.latency import measured
 from mmdata.searching.local import LocalIndex
 from mmdata.searching.postgres import PostgresIndex, publish
 from mmdata.searching.tables import name_of, rows_of
+from mmdata.verbs.index import measured
 
 FILTERS = (
     None,
@@ -92,6 +92,10 @@ def test_rows_are_those_in_files(index, files, where):
         found, wanted = index.rows(where, limit), files.rows(where, limit)
         assert found == wanted
         assert [list(row) for row in found] == [list(row) for row in wanted]
+    for columns in ([], ["price"], ["card", "계절"]):
+        found, wanted = index.rows(where, 20, columns), files.rows(where, 20, columns)
+        assert found == wanted
+        assert not found or found[0].keys() == {"id", "picture", *columns}
 
 
 def test_facts_are_those_of_files(index, files):
@@ -149,6 +153,22 @@ def test_the_verb_publishes_what_it_made(built_skin):
     assert index.rows() == files.rows()
     for vector in files.some(9):
         assert index.nearest(vector, 3, "label = '건선'") == files.nearest(vector, 3, "label = '건선'")
+    index.close()
+
+
+def test_a_publication_reads_some_at_a_time(tmp_path, monkeypatch):
+    dsn, files = pg.server().new(), an_index(tmp_path, VECTORS[:400], ROWS)
+    monkeypatch.setattr(publishing, "AT_ONCE", 70)
+    largest = []
+    for name in ("batches", "row_batches"):
+        given = getattr(files, name)
+        monkeypatch.setattr(files, name, lambda size, given=given: (largest.append(size), given(size))[1])
+    monkeypatch.setattr(files, "rows", None)
+    monkeypatch.setattr(type(files), "vectors", None)
+    index = publish(files, dsn)
+    assert publishing.written(files, Database(dsn)) == (0, 0, 0, 0, False)
+    monkeypatch.undo()
+    assert index.rows() == files.rows() and set(largest) == {70}
     index.close()
 
 
@@ -235,7 +255,7 @@ def test_several_models_and_corpora_lie_side_by_side(tmp_path):
         index = PostgresIndex(dsn, files.facts.corpus, files.facts.model)
         assert index.facts == files.facts and len(index.nearest(VECTORS[0], 50)) == 40
         index.close()
-    with pytest.raises(MmdataError, match=r"several models there: .*tiny.*Choose one"):
+    with pytest.raises(MmdataError, match=r"옷장 has indexes by several models: .*tiny.*Choose one"):
         PostgresIndex(dsn, "옷장")
     with pytest.raises(MmdataError, match=r"no index of Wardrobe by 'clip' \(there is one by tiny\)"):
         PostgresIndex(dsn, "Wardrobe", "clip")

@@ -15,7 +15,7 @@ from indexes import an_index, clustered
 
 from mmdata.errors import MmdataError
 from mmdata.progress import Silent
-from mmdata.searching import connecting, preparing, publishing
+from mmdata.searching import connecting, postgres, publishing, tables
 from mmdata.searching.connecting import Database
 from mmdata.searching.postgres import PostgresIndex, publish
 from mmdata.searching.tables import INDEXES, name_of, rows_of
@@ -177,6 +177,7 @@ def test_whoever_cannot_connect_is_told_why_and_no_password(files, hurried, monk
         f"postgresql://me:{secret}@nowhere.invalid/mmdata": r"nowhere\.invalid.*Check the host",
         f"postgresql://me:{secret}@x@h:5:6/mmdata": r"address of PostgreSQL cannot be read. It has the form postgresql://USER@HOST",
         f"{secret} at home": "address of PostgreSQL cannot be read",
+        f"postgresql://me:{secret}@h/d?connect_timeout=abc": r"at h, database d: .*connect_timeout.*Correct that part",
         server.dsn("없다"): r'database "없다" does not exist. Make it with createdb',
         server.dsn(user="nobody"): r'role "nobody" does not exist. Name a user',
         server.dsn(user=f"locked:{secret}"): "password authentication failed.*PGPASSWORD",
@@ -228,10 +229,10 @@ def test_a_database_that_does_not_keep_unicode_is_refused(files):
 def test_a_server_without_pgvector_or_with_an_old_one_is_named(files, monkeypatch):
     """As such a server answers: this one has it."""
     dsn = pg.server().new()
-    monkeypatch.setattr(preparing, "PGVECTOR", (9, 9))
+    monkeypatch.setattr(tables, "PGVECTOR", (9, 9))
     with pytest.raises(MmdataError, match=r"has pgvector 0\.\d+\.\d+; 9\.9 is needed.*ALTER EXTENSION vector UPDATE"):
         publish(files, dsn)
-    monkeypatch.setattr(preparing, "EXTENSION", "CREATE EXTENSION no_such_extension")
+    monkeypatch.setattr(tables, "EXTENSION", "CREATE EXTENSION no_such_extension")
     with pytest.raises(MmdataError, match=r"does not have pgvector\. Install it on the server"):
         publish(files, pg.server().new())
 
@@ -256,3 +257,22 @@ def test_one_who_keeps_a_table_to_himself_does_not_stop_the_readers(files, tmp_p
             publishing.written(release(tmp_path, 400), Database(dsn))
     assert is_whole(dsn, files) and reader.nearest(VECTORS[0], 3) == files.nearest(VECTORS[0], 3)
     reader.close()
+
+
+@pytest.mark.parametrize("asked", ["opens", "rows", "filter"])
+def test_nobody_waits_without_end_for_him(files, asked, monkeypatch):
+    dsn = pg.server().new()
+    index = publish(files, dsn)
+    monkeypatch.setattr(connecting, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(postgres, "FEW", 10)
+    ask = {
+        "opens": lambda: PostgresIndex(dsn, "옷장").close(),
+        "rows": lambda: index.rows(limit=1),
+        "filter": lambda: index.nearest(VECTORS[0], 3, "id != 'x'"),
+    }[asked]
+    with psycopg.connect(dsn) as held:
+        held.execute(f'LOCK TABLE "{INDEXES if asked == "opens" else rows_of(NAME)}"')
+        with pytest.raises(MmdataError, match="to answer"):
+            ask()
+    ask()
+    index.close()

@@ -12,7 +12,7 @@ from serving import app_of
 import mmdata
 from mmdata.corpus import Corpus
 from mmdata.searching.local import LocalIndex
-from mmdata.serving.recommending import advisor_of
+from mmdata.serving.advising import advisor_of
 
 PICTURE = FASHION.folder / "tiny/의류/1002.png"
 

@@ -19,8 +19,8 @@ import mmdata
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError, ReleaseError
 from mmdata.searching.facts import Column, Found
-from mmdata.searching.found import as_json, as_screen, main_columns
 from mmdata.searching.pictures import Pictures
+from mmdata.searching.screen import as_json, as_screen, main_columns
 from mmdata.verbs.search import search
 
 PICTURES = {f"{CLASSES[n % 3]}/사진 {n:02}.png": encoded(photo(n % 11)) for n in range(12)}  # 11 is 0 once more.
@@ -67,6 +67,7 @@ def test_a_picture_finds_itself_and_a_filter_holds(indexed, asked):
     assert {hit.row["price"] for hit in some.hits} == {1000, 3000, 5000}
     assert Found.model_validate_json(as_json(some)) == some and "\n" not in as_json(some)
     assert search(indexed, image=asked, where="price < 0").hits == []
+    assert [hit.id for hit in search(indexed, image=asked, where="id like '%사진 07'").hits] == ["train/신발/사진 07"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_words_find_pictures_by_a_model_that_has_any(indexed, asked, tmp_path):
     with pytest.raises(MmdataError, match="indexes by several models"):
         search(folder, image=asked)
     found = search(folder, text="파란 여름 원피스", k=4, model=str(model), html=tmp_path / "글.html")
-    assert len(found.hits) == 4 and found.facts.model == str(model)
+    assert len(found.hits) == 4 and (found.facts.model, found.facts.called) == (str(model), "clip")
     assert search(folder, text="파란 여름 원피스", k=4, model=str(model)).hits == found.hits
     sheet = (tmp_path / "글.html").read_text(encoding="utf-8")
     assert "파란 여름 원피스" in sheet and str(model) not in sheet, "where a model lies is nobody's business"

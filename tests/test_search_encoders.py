@@ -5,6 +5,7 @@ import shutil
 import sys
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,11 +18,11 @@ from tiny_models import tiny
 import mmdata
 from mmdata import MmdataError
 from mmdata.corpus import HOME, Corpus
-from mmdata.searching.builtin import Builtin, coarse, looked_at
+from mmdata.searching import encoders
+from mmdata.searching.builtin import Builtin, coarse, looked_at, thing
 from mmdata.searching.decoding import Unreadable, decoded
 from mmdata.searching.encoders import encoder
 from mmdata.searching.local import LocalIndex
-from mmdata.searching.outlines import thing
 
 
 def shape(kind: str, colour: str, ground: str, at=(40, 30, 150, 120)) -> Image.Image:
@@ -170,6 +171,16 @@ def test_other_weights_in_the_same_folder_are_another_revision(tmp_path):
     assert encoder(str(folder)).revision != before
 
 
+def test_a_model_of_the_hub_is_known_by_its_commit_or_refused(tmp_path, monkeypatch):
+    file = tmp_path / "models--a--b" / "snapshots" / ("0f" * 20) / "config.json"
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda name, asked: str(file.with_name(asked)))
+    assert encoders._revision("a/b", SimpleNamespace()) == "0f" * 20
+    assert encoders._revision("a/b", SimpleNamespace(_commit_hash="1e")) == "1e"
+    file = tmp_path / "config.json"
+    with pytest.raises(MmdataError, match="which commit of the Hub it is cannot be told"):
+        encoders._revision("a/b", None)
+
+
 def test_an_index_by_a_model_is_searched_by_words(tmp_path):
     folder = tmp_path / "skin"
     shutil.copytree(HOME / "skin", folder, ignore=shutil.ignore_patterns("data", ".*", "__pycache__", "*.sqlite"))
@@ -186,7 +197,8 @@ def test_a_model_that_cannot_be_had_is_said(monkeypatch):
     with pytest.raises(MmdataError, match="is a gemma3 model, without a tower for pictures"):
         encoder(tiny("gemma3"))
     for name, wanted in (("transformers", "clip"), ("sentence_transformers", "qwen3_vl")):
+        folder = tiny(wanted)  # Made while all is there.
         with monkeypatch.context() as missing:
             missing.setitem(sys.modules, name, None)
             with pytest.raises(MmdataError, match=rf"{name}.*pip install 'mmdata-corpus\[search\]'.*or use builtin"):
-                encoder(tiny(wanted))
+                encoder(folder)

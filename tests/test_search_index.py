@@ -91,6 +91,7 @@ def test_again_nothing_is_embedded_and_the_screen_says_what_builtin_cannot(made,
     Console(width=200).print(as_screen(again))
     told = capsys.readouterr().out
     assert "22 pictures, 0 new" in told and "has no words" in told and "--model" in told and "사진 05" in told
+    assert "\n" not in as_json(again)
     assert json.loads(as_json(again))["latency"][0]["backend"] == "file"
 
 
@@ -166,6 +167,9 @@ def test_an_id_that_comes_twice_and_a_value_called_picture_are_refused(folder):
         mmdata.index(folder)
     views.write_text("def search(row):\n    return {'id': row['id'], 'image': row['image'], 'picture': 'red'}\n")
     with pytest.raises(CorpusError, match="a value is called picture"):
+        mmdata.index(folder)
+    views.write_text("def search(row):\n    return {'id': row['id'], 'image': row['image'], 'split': 'my own'}\n")
+    with pytest.raises(CorpusError, match="a value is called split"):
         mmdata.index(folder)
     views.write_text("def search(row):\n    return {'id': row['id'], 'image': None}\n")
     with pytest.raises(

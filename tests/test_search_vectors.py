@@ -5,6 +5,7 @@ from datetime import date
 from hashlib import sha256
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,6 +72,28 @@ def test_what_was_appended_is_kept_where_what_came_after_it_failed(corpus):
     assert VectorFile(home_of(corpus, "failing")).count == 3
     with appending(corpus, model) as (file, _), pytest.raises(ValueError, match="2 hashes, vectors of shape"):
         file.append(some(0, 2)[0], np.zeros((2, 4), np.float32))
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_interrupted_while_it_is_put_on_the_disk_nothing_is_there_twice(corpus, monkeypatch, at):
+    model, calls = MODEL.model_copy(update={"name": f"interrupted {at}"}), itertools.count(1)
+    with appending(corpus, model):
+        pass
+
+    def fsync(_):
+        if next(calls) == at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), monkeypatch.context() as slow, appending(corpus, model) as (file, _):
+        slow.setattr("os.fsync", fsync)
+        file.append(*some(0, 3))
+        file.commit()
+    with appending(corpus, model) as (file, _):
+        file.append(*some(len(file.known()), 5))
+    file = VectorFile(home_of(corpus, model.name))
+    assert (file.hashes.tobytes(), file.vectors.tolist()) == (b"".join(some(0, 5)[0]), some(0, 5)[1].tolist())
+    numbers = file.numbers(pl.Series([some(n, n + 1)[0][0].hex() for n in (4, 9, 0, 4)]))
+    assert numbers.to_list() == [4, None, 0, 4]
 
 
 def test_another_revision_or_a_broken_note_begins_anew_and_says_why(corpus):
@@ -141,3 +164,15 @@ def test_kinds_are_those_of_all_values_together():
         "number": 1.0, "mixed": 1, "none": None, "day": "2026-01-02", "nan": 2.0, "bytes": "YWI=", "old": ["가"], "new": None,
     }  # fmt: skip
     assert (last["mixed"], last["nan"], last["old"], last["new"]) == ("a", None, None, True)
+
+
+@pytest.mark.parametrize("between", [0, AT_ONCE])
+@pytest.mark.parametrize("large", [2**53 + 1, -(2**53) - 1])
+def test_a_whole_number_that_no_fraction_is_beside_is_kept_as_it_is(between, large):
+    noted = Columns()
+    for value in [large, *[None] * between, 1.5]:
+        noted.add({"number": value})
+    columns, table = noted.table()
+    assert columns == [Column(name="number", kind="other")]
+    found = [row["number"] for row in unpacked(table.to_pylist(), columns)]
+    assert (found[0], found[-1]) == (large, 1.5)

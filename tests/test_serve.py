@@ -115,6 +115,13 @@ def test_the_page_loads_nothing_from_elsewhere(client):
     assert not any("//" + "cdn" in part.text or "https://" in part.text for part in (page, *parts))
 
 
+def test_examples_of_filters_are_of_the_indexs_own_values(client):
+    form = client.get("/openapi.json").json()["components"]["schemas"]["SearchForm"]["properties"]["where"]
+    assert len(form["examples"]) > 2
+    for where in form["examples"]:
+        assert search(client, text="a", where=where).json()["hits"], where
+
+
 # Asked badly
 
 

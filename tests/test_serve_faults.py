@@ -2,11 +2,16 @@
 
 import io
 import json
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import pg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from kit import encoded, photo
 from PIL import Image
 from serving import Advising, app_of, indexed_fashion
 from starlette.testclient import TestClient
@@ -16,7 +21,7 @@ from mmdata import Corpus
 from mmdata.errors import CorpusError, MmdataError
 from mmdata.searching.local import LocalIndex
 from mmdata.searching.opening import opened
-from mmdata.serving.recommending import BadAnswer, NoServer, TooSlow
+from mmdata.serving.advising import MAX_SIDE, BadAnswer, NoServer, TooSlow
 
 HOODIE = "tiny/의류/1002.png"
 
@@ -53,15 +58,19 @@ def logged(capsys):
 
 
 class Broken:
-    """An index that fails."""
+    """An index that fails once it is served."""
 
     def __init__(self, folder, error):
         self.facts, self.error = LocalIndex(Corpus(folder)).facts, error
+        self.asked = 0
 
     def nearest(self, vector, k, where=None):
         raise self.error
 
-    def rows(self, where=None, limit=None):
+    def rows(self, where=None, limit=None, columns=None):
+        self.asked += 1
+        if self.asked == 1:
+            return []
         raise self.error
 
 
@@ -72,10 +81,54 @@ def test_an_index_that_is_away_is_no_ones_mistake(asking, folder, error, capsys)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert answer.json() == {"detail": "the index of fashion does not answer. Try again in a moment"}
     assert client.get("/health").status_code == 200
-    assert search(client, text="a", where="prize < 3").status_code == 422
     lines = logged(capsys)
-    assert [type(error).__name__ in line.get("fault", "") for line in lines] == [True, True, False, False]
+    assert [type(error).__name__ in line.get("fault", "") for line in lines] == [True, True, False]
     assert "몰래" not in json.dumps(lines, ensure_ascii=False)
+
+
+def test_many_who_ask_whether_it_is_ready_cost_one_question(asking, folder):
+    class Waiting(Broken):
+        def rows(self, where=None, limit=None, columns=None):
+            time.sleep(0.3 if self.asked else 0)
+            return super().rows(where, limit, columns)
+
+    index = Waiting(folder, MmdataError("gone"))
+    client = asking(index=index)
+    with ThreadPoolExecutor(12) as pool:
+        assert {one.status_code for one in pool.map(lambda _: client.get("/ready"), range(12))} == {503}
+    assert index.asked <= 1 + 2
+    asked = index.asked
+    assert (client.get("/ready").status_code, index.asked) == (503, asked + 1)
+
+
+def test_where_a_local_model_lies_is_nobodys_business(asking, folder):
+    index = LocalIndex(Corpus(folder))
+    index.facts = index.facts.model_copy(update={"model": "/home/누구/models/siglip"})
+    client = asking(index=index)
+    found, facts, vector = search(client, text="a"), client.get("/facts"), client.post("/embed", data={"text": "a"})
+    told = found.json()["facts"]["model"], facts.json()["index"]["model"], vector.json()["model"]
+    assert told == ("siglip", "siglip", "siglip")
+    assert "누구" not in found.text + facts.text + vector.text
+
+
+def test_pictures_follow_an_index_that_follows_what_is_published(folder, tmp_path):
+    """The sample was built anew, with another picture, and published while the service runs."""
+    other = shutil.copytree(folder, tmp_path / "fashion")
+    index = LocalIndex(Corpus(other))
+    before = index.rows(limit=1)[0]["picture"]
+    with TestClient(app_of(other, index=index)) as client:
+        assert client.get(f"/pictures/{before}").status_code == 200
+        new = encoded(photo(77))
+        (other / "sample").mkdir(exist_ok=True)
+        table = pa.table({"picture": [{"bytes": new, "path": "새.png"}]})
+        pq.write_table(table, other / "sample" / "more-00000-of-00001.parquet")
+        name = sha256(new).hexdigest()
+        assert client.get(f"/pictures/{name}").status_code == 404
+        index.facts = index.facts.model_copy(update={"build": "another"})
+        assert client.get(f"/pictures/{name}").status_code == 200
+        index.facts = index.facts.model_copy(update={"version": "9.9.9"})
+        known = index.rows(limit=2)[1]["picture"]
+        assert client.get(f"/pictures/{known}").status_code == 200, "that release is not in the folder"
 
 
 def test_a_fault_of_ours_is_a_500_with_its_place_in_the_log(asking, folder, capsys):
@@ -106,7 +159,8 @@ def test_an_adviser_that_fails_is_told_as_what_it_is(asking, folder, how, status
     assert answer.status_code == status
     assert "db.internal" not in answer.text
     ((picture, asked),) = advisor.asked
-    assert (asked.season, asked.max_total, Image.open(io.BytesIO(picture)).format) == ("봄", 50_000, "JPEG")
+    sent = Image.open(io.BytesIO(picture))
+    assert (asked.season, asked.max_total, sent.format, max(sent.size) <= MAX_SIDE) == ("봄", 50_000, "JPEG", True)
     if status == 503 and how.__class__ is NoServer:
         assert answer.headers["retry-after"] == "8"
 

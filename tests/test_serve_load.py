@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 import mmdata
 from mmdata.cli import app
+from mmdata.serving import limits
 
 CLIENTS = 200
 BEGUN = (
@@ -137,8 +138,9 @@ def test_a_client_that_sends_nothing_more_is_told_so_and_holds_nobody_up(folder)
             assert slow.recv(1000).startswith(b"HTTP/1.1 408")
 
 
-def test_who_comes_when_it_is_full_is_told_to_come_again(folder):
-    with running(app_of(folder, waiting=2, timeout=5)) as url:
+def test_who_comes_when_it_is_full_is_told_to_come_again(folder, monkeypatch):
+    monkeypatch.setattr(limits, "WAITING", 2)
+    with running(app_of(folder, timeout=5)) as url:
         host, port = re.search(r"//(.*):(\d+)", url).groups()
         held = [socket.create_connection((host, int(port))) for _ in range(2)]
         for one in held:

@@ -16,7 +16,7 @@ import mmdata.schemas
 ROOT = Path(__file__).parent.parent
 HEAVY = {"datasets", "huggingface_hub", "obstore", "pandas", "polars", "pyarrow", "torch", "transformers", "trl"}
 LONG = {
-    "mmdata/cli.py": "the arguments of ten verbs, and nothing else",
+    "mmdata/cli.py": "the arguments of every verb, and nothing else",
     "tests/test_annotate.py": "one counting server, all that may become of a run",
     "tests/test_batch.py": "one batch server, all that may become of a batch",
     "tests/test_checks.py": "a good and a bad row for each of 36 checks",

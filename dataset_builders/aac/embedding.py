@@ -19,11 +19,11 @@ import numpy as np
 from PIL import Image
 
 from mmdata.searching.builtin import REVISION, seen
+from mmdata.searching.facts import BUILTIN as BUILTIN
 from mmdata.searching.towers import Towers
 
 Counts = np.ndarray[Any, Any]
 
-BUILTIN = "builtin"
 LIBRARIES = ("torch", "transformers", "tokenizers")
 DIGITS = 6
 """Decimals that are kept: what differs below them is the machine's."""
@@ -60,7 +60,8 @@ def similarity(one: Sequence[float], other: Sequence[float]) -> float:
 def state_of(embedding: str) -> str:
     """What decides vectors besides the embedding's name: the libraries' versions, and of a model's folder its files.
 
-    Of "builtin", the revision of how it sees pictures. A model of the Hub is known by its name alone: another one under that name is not noticed.
+    Of "builtin", the revision of how it sees pictures. A model of the Hub is known by its name alone: another one under
+    that name is not noticed.
     """
     if embedding == BUILTIN:
         return REVISION

@@ -1,7 +1,7 @@
 """What goes with an item, by rule: each part drawn by a hash, from the seed and the item's own id alone."""
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
 
 from .facts import OUTER, SUMMER
@@ -17,7 +17,7 @@ def recommended(
     """
     return {
         other: sorted(drawn(set(names), most, f"{seed} {item} {season} {other}"))
-        if _goes(other, category, season)
+        if goes(other, season, {category})
         else []
         for other, names in entries.items()
     }
@@ -25,7 +25,7 @@ def recommended(
 
 def any_recommended(entries: Mapping[str, Sequence[str]], category: str, season: str) -> bool:
     """Whether anything goes with the items of a category."""
-    return any(names and _goes(other, category, season) for other, names in entries.items())
+    return any(names and goes(other, season, {category}) for other, names in entries.items())
 
 
 def drawn(names: set[str], most: int, key: str) -> list[str]:
@@ -46,5 +46,6 @@ def some_seasons(seasons: Sequence[str], most: int | None, item: str, seed: int)
     return [season for season in seasons if season in kept]
 
 
-def _goes(other: str, category: str, season: str) -> bool:
-    return other != category and not (season == SUMMER and other == OUTER)
+def goes(other: str, season: str, own: Collection[str]) -> bool:
+    """Whether a category goes with an item whose category is one of `own`: never its own, no outerwear in summer."""
+    return other not in own and not (season == SUMMER and other == OUTER)

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from mmdata.searching.facts import Hit, Index
-from mmdata.serving.recommending import Group, Suggestion
+from mmdata.serving.advising import Group, Suggestion
 
+from .advice import goes
 from .conditions import Conditions, Row, alone, conditions_of, fulfils
-from .facts import OUTER, SUMMER
 from .mentions import tells
 from .outfits import Offer, Outfit, outfits, total
 from .pictured import Pictured, pictured
 from .spellings import key
-from .stock import Stock, items, stock_of
+from .stock import Stock, items, stock_of, whole
 from .templates import answer
 from .wishes import PALETTES, Advice, Wish
 
@@ -43,7 +43,8 @@ def combine(advice: Advice, wish: Wish, near: list[Hit], index: Index) -> Sugges
     else:
         offers = [[_offer(row, wish, item) for row in rows] for rows in shelves.values()]
         made = outfits(offers, wish.outfits, wish.max_total)
-        groups = [_group(number, outfit) for number, outfit in enumerate(made, 1)]
+        rows = whole(index, {one.id for outfit in made for one in outfit})
+        groups = [_group(number, outfit, rows) for number, outfit in enumerate(made, 1)]
         if not made and wish.max_total is not None:
             least = sum(min(one.price or 0 for one in shelf) for shelf in offers)
             notes.append(f"max_total is {wish.max_total:,} won; the cheapest outfit costs {least:,}. Raise it")
@@ -60,9 +61,8 @@ def own_of(advice: Advice, wish: Wish, item: Pictured) -> set[str]:
 
 def _chosen(advice: Advice, own: set[str], stock: Stock) -> dict[str, list[str]]:
     """Category → names, each once and in one spelling. Whatever became of the answer: never the item's own category."""
-    never = own | ({OUTER} if advice.season == SUMMER else set())
-    said = advice.recommend.model_dump()
-    return {c: list(dict.fromkeys(map(stock.unified, names))) for c, names in said.items() if names and c not in never}
+    said = {c: names for c, names in advice.recommend.model_dump().items() if names and goes(c, advice.season, own)}
+    return {c: list(dict.fromkeys(map(stock.unified, names))) for c, names in said.items()}
 
 
 def _spelled(stock: Stock, season: str, category: str, names: Sequence[str]) -> set[str]:
@@ -86,19 +86,14 @@ def _is(said: str | None, style: str) -> bool:
     return said is not None and key(said) == key(style)
 
 
-def _group(number: int, outfit: Outfit) -> Group:
-    known = sum(one.price or 0 for one in outfit)
-    unknown = "" if total(outfit) is not None else f", 가격을 모르는 상품 {sum(one.price is None for one in outfit)}개"
-    hits = [
-        Hit(
-            id=one.id,
-            score=round(1 - one.worse / WORST, 2),
-            picture=one.row["picture"],
-            row={name: value for name, value in one.row.items() if name not in {"id", "picture"}},
-        )
-        for one in outfit
-    ]
-    return Group(title=f"코디 {number}", hits=hits, note=f"합계 {known:,}원{unknown}")
+def _group(number: int, outfit: Outfit, rows: Mapping[str, Row]) -> Group:
+    unknown, known = total(outfit)
+    more = f", 가격을 모르는 상품 {unknown}개" if unknown else ""
+    hits = []
+    for one in outfit:
+        row = dict(rows[one.id])
+        hits.append(Hit(id=row.pop("id"), score=round(1 - one.worse / WORST, 2), picture=row.pop("picture"), row=row))
+    return Group(title=f"코디 {number}", hits=hits, note=f"합계 {known:,}원{more}")
 
 
 def _answer(advice: Advice, chosen: Mapping[str, Sequence[str]], near: Sequence[Hit], item: Pictured) -> str:

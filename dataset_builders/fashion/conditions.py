@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from mmdata.serving.recommending import NoMatch
+from mmdata.serving.advising import NoMatch
 
 from .palettes import TONE_ON_TONE
 from .pictured import Pictured

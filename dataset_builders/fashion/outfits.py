@@ -25,8 +25,7 @@ def rank(outfit: Outfit) -> Rank:
     """The smaller, the better: suits, then has no unknown price, then is cheap, then by ids, so that none are equal."""
     return (
         sum(one.worse for one in outfit),
-        sum(one.price is None for one in outfit),
-        sum(one.price or 0 for one in outfit),
+        *total(outfit),
         tuple(one.id for one in outfit),
     )
 
@@ -56,10 +55,9 @@ def outfits(shelves: Sequence[Sequence[Offer]], most: int, max_total: int | None
     return taken
 
 
-def total(outfit: Outfit) -> int | None:
-    """Won that it costs; None where a price is not known."""
-    prices = [one.price for one in outfit if one.price is not None]
-    return sum(prices) if len(prices) == len(outfit) else None
+def total(outfit: Outfit) -> tuple[int, int]:
+    """How many of its prices are not known, and won that the others cost."""
+    return sum(one.price is None for one in outfit), sum(one.price or 0 for one in outfit)
 
 
 def _candidates(

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mmdata.searching.facts import Hit, Index
-from mmdata.serving.recommending import NoMatch
+from mmdata.serving.advising import NoMatch
 
+from .advice import goes
 from .combining import combine, own_of
 from .conditions import Conditions, alone, conditions_of
 from .facts import CATEGORIES, OUTER, SUMMER
@@ -41,12 +42,8 @@ def question(wish: Wish, near: list[Hit], index: Index) -> str:
     """
     item, stock = pictured(near, wish.category), stock_of(index)
     conditions = conditions_of(wish, item)
-    others = [category for category in CATEGORIES if category != item.category]
-    choices = {
-        season: found
-        for season in _seasons(wish, item)
-        if (found := {c: names for c in others if (names := stock.worn(season, c, conditions))})
-    }
+    own = {item.category} if item.category else set()
+    choices = {season: found for season in _seasons(wish, item) if (found := _worn(stock, season, own, conditions))}
     if not choices:
         raise NoMatch(_nothing(index, _seasons(wish, item), item, conditions))
     known = {
@@ -102,7 +99,7 @@ def _of_choice(advice: Advice, own: set[str], stock: Stock) -> Iterator[str]:
         known = stock.worn(advice.season, category)
         if category in own:
             yield f"{category} is the item's own category: its list must be empty."
-        elif advice.season == SUMMER and category == OUTER:
+        elif not goes(category, advice.season, own):
             yield f"{OUTER} is not recommended in {SUMMER}: its list must be empty."
         elif wrong := [name for name in names if not stock.spelled(advice.season, category, name)]:
             listed = ", ".join(json.dumps(name[:LETTERS], ensure_ascii=False) for name in wrong[:NEAR])
@@ -110,6 +107,12 @@ def _of_choice(advice: Advice, own: set[str], stock: Stock) -> Iterator[str]:
             yield f"{listed}: no such {category} is worn in {advice.season}. {choose}"
         elif len({stock.unified(name) for name in names}) > MOST:
             yield f"{category} has {len(names)} names, where {MOST} are the most."
+
+
+def _worn(stock: Stock, season: str, own: set[str], conditions: Conditions) -> dict[str, list[str]]:
+    """Category → sub-categories that may be recommended."""
+    worn = {c: stock.worn(season, c, conditions) for c in CATEGORIES if goes(c, season, own)}
+    return {category: names for category, names in worn.items() if names}
 
 
 def _nothing(index: Index, seasons: Sequence[str], item: Pictured, conditions: Conditions) -> str:

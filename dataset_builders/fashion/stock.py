@@ -1,19 +1,20 @@
 """What the catalogue of an index has, so that nothing is recommended that it has not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from mmdata.searching.facts import Index
+from mmdata.searching.facts import Facts, Index
 
 from .conditions import Conditions, Row, fulfils
-from .facts import OUTER, SUMMER
 from .spellings import key, spellings_of
 from .wishes import LABELS
 
-KEPT = 4
-"""Catalogues that are remembered."""
-_KEPT: dict[tuple[str, str, str], "Stock"] = {}
+ASKED = ("category", "color", "gender", "price", "sold_out", "sub_category")
+"""What a wish asks of an item, and where it stands."""
+_KEPT: WeakKeyDictionary[Index, tuple[Facts, "Stock"]] = WeakKeyDictionary()
+"""The catalogue of each index that is open; its facts are other ones, though they may be equal, after a publication."""
 _COUNTING = Lock()
 _SPELLINGS = spellings_of(LABELS["sub_category"]) if "sub_category" in LABELS else {}
 
@@ -34,13 +35,11 @@ class Stock:
                 kinds[kind] = _cheaper(kinds.get(kind, row), row)
 
     def worn(self, season: str, category: str, conditions: Conditions | None = None) -> list[str]:
-        """One spelling of each sub-category of which items are worn in a season, sorted; no outerwear in summer.
+        """One spelling of each sub-category of which items are worn in a season, sorted.
 
         Args:
             conditions: that at least one of its items must fulfil.
         """
-        if season == SUMMER and category == OUTER:
-            return []
         return sorted(
             min(names)
             for name, names in self._worn.get((season, category), {}).items()
@@ -60,31 +59,39 @@ class Stock:
 
 
 def stock_of(index: Index) -> Stock:
-    """The catalogue of an index; counted once for each build of a release."""
-    facts = index.facts
-    of = facts.corpus, facts.version, facts.build
+    """The catalogue of an index; counted once for each publication."""
     with _COUNTING:  # Clients that come together wait for one of them to count.
-        if of not in _KEPT:
-            made = Stock(index.rows())
-            while len(_KEPT) >= KEPT:
-                _KEPT.pop(next(iter(_KEPT)))
-            _KEPT[of] = made
-        return _KEPT[of]
+        facts = index.facts
+        of, stock = _KEPT.get(index, (None, None))
+        if stock is None or of is not facts:
+            stock = Stock(index.rows(columns=(*ASKED, "seasons")))
+            _KEPT[index] = facts, stock
+        return stock
 
 
 def items(index: Index, category: str, names: Iterable[str], season: str) -> Sequence[dict[str, Any]]:
-    """The items of some sub-categories that are worn in a season, by their ids.
+    """The items of some sub-categories that are worn in a season, by their ids: what is asked of them, and their style.
 
     Args:
         names: as the catalogue spells them.
     """
-    listed = ", ".join(_quoted(name) for name in sorted(names))
-    return index.rows(f"category = {_quoted(category)} and sub_category in ({listed}) and seasons = {_quoted(season)}")
+    where = f"category = {_quoted(category)} and sub_category in {_listed(names)} and seasons = {_quoted(season)}"
+    return index.rows(where, columns=(*ASKED, "style"))
 
 
 def all_items(index: Index, season: str, but: str | None) -> Sequence[dict[str, Any]]:
-    """The items of all categories but one that are worn in a season."""
-    return index.rows(f"seasons = {_quoted(season)}" + (f" and category != {_quoted(but)}" if but else ""))
+    """The items of all categories but one that are worn in a season, and what is asked of them."""
+    where = f"seasons = {_quoted(season)}" + (f" and category != {_quoted(but)}" if but else "")
+    return index.rows(where, columns=ASKED)
+
+
+def whole(index: Index, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """All values of some items, by their ids."""
+    return {row["id"]: row for row in index.rows(f"id in {_listed(ids)}")} if ids else {}
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return f"({', '.join(map(_quoted, sorted(texts)))})"
 
 
 def _quoted(text: str) -> str:

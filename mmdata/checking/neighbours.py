@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import MmdataError
 from ..names import printable
 from ..progress import Progress
-from ..searching.all_pairs import Flags, Numbers
-from ..searching.found import called
+from ..searching.facts import called
+from .all_pairs import Flags, Numbers
 from .check import Check, Hit, Hits
 from .rows import Whole
 from .seen import NEAREST, Seen, index_of, seen
@@ -23,7 +24,9 @@ photographs, whose classes it hardly tells apart, it says nothing."""
 TRUSTED, ENOUGH = 0.75, 20
 """Where so many agree on a class, at least this share of the pictures must be of it. With less, vectors and labels do not
 fit each other, and none can be doubted for itself; with fewer than twenty pictures that cannot be told. By our own judgement."""
-NO_INDEX = "no index: run `mmdata index`"
+MOST = 100_000
+"""Pictures that are held against each other: of twice as many it takes four times as long."""
+NO_INDEX = "no index of this release: run `mmdata index FOLDER`"
 
 
 class Doubts(NamedTuple):
@@ -60,7 +63,8 @@ def label_outlier(some: Seen) -> Hits:
             _outlier(some, field, nearest, at, int(found.other[at])) for at in np.flatnonzero(found.other >= 0).tolist()
         ]
         could_not += [
-            f"{field}: {count:,} pictures whose nearest are {names[cls]}, as only {share:.0%} of them are"
+            f"{field}: {count:,} pictures whose nearest are {names[cls]}, as only {share:.0%} of them are: {called(some.model)} "
+            "does not tell them apart (another model, `mmdata index FOLDER --model NAME`, may)"
             for cls, (count, share) in found.unsure.items()
         ]
         if found.few:
@@ -78,7 +82,16 @@ def check_neighbours(whole: Whole, progress: Progress) -> list[tuple[Check, Hits
     file = index_of(whole.corpus, whole.release.manifest.build)
     if file is None:
         return [(check, Hits(could_not=[NO_INDEX])) for check in NEIGHBOUR_CHECKS]
-    some = seen(whole, file, lambda done, total: progress.rows(done, total, ""))
+    try:
+        some = seen(whole, file, lambda done, total: progress.rows(done, total, ""))
+    except MmdataError as why:
+        return [(check, Hits(could_not=[str(why)])) for check in NEIGHBOUR_CHECKS]
+    if len(some.places) > MOST:
+        too_many = (
+            f"{len(some.places):,} pictures: at most {MOST:,} are held against each other. `mmdata search FOLDER --image "
+            "FILE` shows the nearest of one"
+        )
+        return [(check, Hits(could_not=[too_many])) for check in NEIGHBOUR_CHECKS]
     return [(check, check.look(some)) for check in NEIGHBOUR_CHECKS]
 
 
@@ -157,7 +170,7 @@ def _twin(some: Seen, at: int) -> Hit:
     told = "; ".join(why)
     say = (
         f"nearly the picture of {printable(other['id'])}{more} (cosine {held.cosine[at]:.3f}, {called(some.model)})"
-        f"{'; ' + told if told else ''}. Look at both, and keep one unless both are meant"
+        f"{'; ' + told if told else ''}. Look at both, and keep one in the source unless both are meant"
     )
     return Hit(int(mine["number"]), say, f"{_side(some, at)} and {_side(some, first)}")
 
@@ -170,6 +183,7 @@ def _outlier(some: Seen, field: str, nearest: Numbers, at: int, other: int) -> H
     row = some.rows.row(at, named=True)
     say = (
         f"{field} is {names[classes[at]]}, which {own or 'none'} of the {NEAREST} nearest pictures {'has' if own < 2 else 'have'}; "
-        f"{len(agreeing)} have {names[other]}, such as {ids} ({called(some.model)}). Look at it, and correct the source if it is wrong"
+        f"{len(agreeing)} have {names[other]}, such as {ids} ({called(some.model)}). "
+        "Look at it (`mmdata search FOLDER --image FILE` shows its nearest); if the label is wrong, correct it in the source and build anew"
     )
     return Hit(int(row["number"]), say, printable(row["place"]))

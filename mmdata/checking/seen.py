@@ -14,12 +14,11 @@ from mmdata.schemas import Group, Label
 from ..corpus import Corpus
 from ..errors import MmdataError
 from ..row_index import INDEX
-from ..searching.all_pairs import Compared, Flags, Numbers, Places, compared
-from ..searching.builtin import NAME as BUILTIN
-from ..searching.copies import alike
-from ..searching.facts import Vectors
+from ..searching.builtin import alike
+from ..searching.facts import BUILTIN, Vectors, called
 from ..searching.local import facts_in
 from ..searching.vectors import VectorFile, homes
+from .all_pairs import Compared, Numbers, Places, compared
 from .rows import Whole
 
 NEAREST = 10
@@ -63,26 +62,22 @@ class Seen:
 
     @cached_property
     def held(self) -> Compared:
-        """Every picture against every other."""
-        return self._compared(None)
-
-    def nearest(self, field: str) -> Numbers:
-        """(N, NEAREST) of those with a label in a field, -1 where there are fewer."""
-        voters = self.labels[field][1] >= 0
-        return self.held.nearest if voters.all() else self._compared(voters).nearest
-
-    def _compared(self, voters: Flags | None) -> Compared:
+        """Every picture against every other, once for all fields."""
         return compared(
             self.vectors,
             self.places,
             NEAREST,
             BUILTIN_COPY if self.model == BUILTIN else COPY,
             mates=self.groups,
-            voters=voters,
+            voters=[classes >= 0 for _, classes in self.labels.values()],
             grave=[self.splits, *(classes for _, classes in self.labels.values())],
             alike=alike if self.model == BUILTIN else None,
             tell=self.tell,
         )
+
+    def nearest(self, field: str) -> Numbers:
+        """(N, NEAREST) of those with a label in a field, -1 where there are fewer."""
+        return self.held.nearest[list(self.labels).index(field)]
 
 
 def index_of(corpus: Corpus, build: str) -> VectorFile | None:
@@ -100,7 +95,7 @@ def index_of(corpus: Corpus, build: str) -> VectorFile | None:
 
 
 def seen(whole: Whole, file: VectorFile, tell: Callable[[int, int], None] = lambda done, total: None) -> Seen:
-    """The pictures of a release that have a vector."""
+    """The pictures of a release that have a vector. Raises MmdataError where the index is damaged."""
     release, schema = whole.release, whole.corpus.schema
     marks, groups = schema.marked(Label), schema.marked(Group)
     labels = [name for name in release.classes if name in marks and not marks[name].several]
@@ -116,8 +111,13 @@ def seen(whole: Whole, file: VectorFile, tell: Callable[[int, int], None] = lamb
         *(pl.col(name).first().alias(f"of {name}") for name in persons),
         *(pl.when(pl.col(name).n_unique() == 1).then(pl.col(name).first()).alias(f"is {name}") for name in labels),
     )
-    known = pl.DataFrame({"sha256": [digest.tobytes().hex() for digest in file.hashes]}, schema={"sha256": pl.String})
-    one = one.join(known.with_row_index("at"), on="sha256", how="left", maintain_order="left")
+    at = file.numbers(one["sha256"])
+    if len(at) != len(one):
+        raise MmdataError(
+            f"the index by {called(file.model.name)} has two vectors of one picture: it is damaged. Remove "
+            f".search/{file.home.name} and run `mmdata index FOLDER`"
+        )
+    one = one.with_columns(at=at)
     there, names = one.drop_nulls("at"), release.classes
     return Seen(
         file.model.name,

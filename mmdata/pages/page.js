@@ -1,11 +1,9 @@
-"use strict";
 // What all pages share: a list of items with filters, search and pages, two languages, a few charts. A page's own
 // script comes after this one and declares WORDS, FACETS, items (each with its facts, one for each facet, and its
 // text for the search), values (of each facet), listed(item), drawOwn(), and calls begin().
 // Everything that comes from the data goes into the page as text, never as markup.
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const read = (id) => JSON.parse($(id).textContent);
 const report = read("report"), { rows: pictures, uris, wanted, licence } = read("thumbnails");
-const $ = (id) => document.getElementById(id);
 const PAGE = 50, FOLD = 10;
 const COMMON = {
   en: {
@@ -32,14 +30,6 @@ let language, words, state, matching;
 const whole = (n) => n.toLocaleString(language);
 const sum = (numbers) => numbers.reduce((a, b) => a + b, 0);
 const named = (k, value) => (k === 0 ? words[value] : value || words.none[FACETS[k]] || value);
-
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties))
-    name in element ? (element[name] = value) : element.setAttribute(name, value);
-  element.append(...children.filter((c) => c !== null));
-  return element;
-}
 
 // The address: every filter, the search and the page are in its hash, so a link shows what its sender saw.
 function fromAddress() {

@@ -18,7 +18,7 @@ from ..errors import ReleaseError
 from .thumbnails import Thumbnails
 
 COMMON = Path(__file__).parent
-"""Where what all pages share is: page.html.j2, page.css, page.js."""
+"""Where what all pages share is: page.html.j2, page.css, page.js; and dom.js, which the service's page has too."""
 CHARACTERS = 1_000
 """Of one message, excerpt or answer."""
 
@@ -35,8 +35,10 @@ def rendered(template: Path, *, title: str, data: Any, thumbnails: Thumbnails, l
     """
     name = template.name.removesuffix(".html.j2")
     parts = {"report": _embedded(data), "thumbnails": _embedded({**thumbnails._asdict(), "licence": licence})}
+    shared = {"css": ["page.css"], "js": ["dom.js", "page.js"]}
     code = {
-        kind: _read(COMMON / f"page.{kind}") + _read(template.with_name(f"{name}.{kind}")) for kind in ("css", "js")
+        kind: "".join(map(_read, (*(COMMON / one for one in names), template.with_name(f"{name}.{kind}"))))
+        for kind, names in shared.items()
     }
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, loader=jinja2.FileSystemLoader([template.parent, COMMON])

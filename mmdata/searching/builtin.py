@@ -11,14 +11,19 @@ import numpy as np
 from PIL import Image
 
 from ..errors import MmdataError
-from .facts import Vectors
-from .outlines import Box, thing
+from .facts import BUILTIN, Vectors
 
-NAME = "builtin"
 REVISION = "1"
 """Raised whenever a picture's vector may change."""
 Counts = np.ndarray[Any, Any]
-SIDE, CELLS, DIRECTIONS = 64, 4, 4
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels; it may reach beyond the picture."""
+SIDE, GRID, CELLS, DIRECTIONS = 64, 8, 4, 4
+"""Pixels a side of what is looked at; places a side in which colours, and lines, are seen; directions of lines."""
+BORDER, MIDDLE = 5, slice(13, 51)
+"""Of those pixels: the breadth of the border, and where the middle is."""
+LIGHT, TINT = 8, 32
+"""Steps of lightness, and of each of the two of tint, that the thing's colours are told apart by."""
 OUTLINE, LINES, COLOURS, COARSE = (100, 1500), (70, 1500), (30, 10), (60, 0)
 """What a part of a vector weighs, and how short it is where there is next to nothing in the picture: that is not blown up to
 the whole weight. Colours weigh less, as a thing comes in all of them."""
@@ -34,7 +39,7 @@ SHARP = np.array([r**8 >> 56 for r in range(257)])
 class Builtin:
     """The encoder that is always there."""
 
-    name, revision, dimensions, side = NAME, REVISION, sum(SIZES), 256
+    name, revision, dimensions, side = BUILTIN, REVISION, sum(SIZES), 256
 
     def pictures(self, images: Sequence[Image.Image]) -> Vectors:
         """(N, 665), of length 1."""
@@ -62,6 +67,29 @@ def coarse(vectors: Vectors) -> Vectors:
     return np.asarray(part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9), np.float32)
 
 
+def alike(one: Vectors, two: Vectors) -> Vectors:
+    """(n, m) cosines of what pictures are coarsely, or the first's mirror images, where these are nearer.
+
+    A learned model gives a mirror image nearly the same vector; builtin says where things are.
+
+    Args:
+        one: (n, D) vectors of builtin.
+        two: (m, D).
+    """
+    ones, twos = coarse(one), coarse(two)
+    nearer: Vectors = np.maximum(ones @ twos.T, mirrored(ones) @ twos.T)
+    return nearer
+
+
+def mirrored(vectors: Vectors) -> Vectors:
+    """`coarse` vectors (N, 256) as of the same pictures left for right, but for what rounding to places moves."""
+    colours, lines = np.split(vectors, [GRID * GRID * 3], axis=1)
+    colours = colours.reshape(-1, GRID, GRID, 3)[:, :, ::-1]
+    # Level and upright lines stay as they are, the two diagonals change places.
+    lines = lines.reshape(-1, CELLS, CELLS, DIRECTIONS)[:, :, ::-1][..., [0, 1, 3, 2]]
+    return np.concatenate([colours.reshape(len(vectors), -1), lines.reshape(len(vectors), -1)], axis=1)
+
+
 def looked_at(image: Image.Image) -> Counts:
     """(665,): a thing's outline, the lines on it, its colours, and all of the picture as it is `seen`.
 
@@ -84,12 +112,34 @@ def looked_at(image: Image.Image) -> Counts:
     return np.concatenate([*weighed, [ONE]])  # So that a picture of nothing has a direction too.
 
 
+def thing(image: Image.Image) -> tuple[Counts, Box]:
+    """(64, 64), 0 to 255: how likely each place is of the thing; and a square around the thing, in the picture's pixels.
+
+    What is in the middle of a picture and not at its border is most likely what it is of. The more a colour is found there
+    rather than at the border, the more each place of that colour is held to be of the thing.
+    """
+    pixels = np.asarray(image.convert("YCbCr").resize((SIDE, SIDE), Image.Resampling.BOX), np.int64)
+    lightness, tints = (
+        pixels[..., 0] * LIGHT // 256,
+        np.clip((pixels[..., 1:] - 128) * TINT // 128 + TINT // 2, 0, TINT - 1),
+    )
+    colours = (lightness * TINT + tints[..., 0]) * TINT + tints[..., 1]
+    at_border, middle = np.ones((SIDE, SIDE), bool), np.zeros((SIDE, SIDE), bool)
+    at_border[BORDER:-BORDER, BORDER:-BORDER] = False
+    middle[MIDDLE, MIDDLE] = True
+    # Shares of the middle and of the border, brought to one denominator.
+    there = _spread(colours[middle])[colours] * int(at_border.sum())
+    here = _spread(colours[at_border])[colours] * int(middle.sum())
+    likely = 255 * there // (there + here + 1)
+    return likely, _around(likely, image.width, image.height)
+
+
 def seen(image: Image.Image) -> Counts:
     """(256,): mean colours of 8 × 8 places, and how much goes in which of 4 directions in each of 4 × 4 places."""
     side = image.resize((SIDE, SIDE), Image.Resampling.BOX)
     pixels = 255 - np.asarray(side, dtype=np.int64)  # White is nothing.
-    eight = SIDE // 8
-    colours = pixels.reshape(8, eight, 8, eight, 3).sum(axis=(1, 3)).ravel() // (eight * eight)
+    eight = SIDE // GRID
+    colours = pixels.reshape(GRID, eight, GRID, eight, 3).sum(axis=(1, 3)).ravel() // (eight * eight)
     grey = pixels.sum(axis=2)
     across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
     strength = np.abs(across) + np.abs(down)
@@ -108,6 +158,31 @@ def seen(image: Image.Image) -> Counts:
 
 def _length(part: Counts) -> int:
     return math.isqrt(sum(one**2 for one in part.tolist())) or 1  # The squares may need more than 64 bits.
+
+
+def _spread(colours: Counts) -> Counts:
+    """How often each colour is there, and those next to it a half, a quarter or an eighth as much."""
+    counts = np.bincount(colours, minlength=LIGHT * TINT * TINT).reshape(LIGHT, TINT, TINT)
+    for axis in range(3):
+        wide = np.pad(counts, [(int(axis == one),) * 2 for one in range(3)])
+        before, here, after = (np.take(wide, range(at, at + counts.shape[axis]), axis) for at in range(3))
+        counts = before + 2 * here + after
+    return counts.ravel()
+
+
+def _around(likely: Counts, width: int, height: int) -> Box:
+    """A square around the centre of what is likely, 2.2 times as far as its places lie from there on the average."""
+    weights = likely**3
+    total = int(weights.sum()) or 1
+    places = np.arange(SIDE)
+    middles, spreads = [], []
+    for axis, pixels in ((0, width), (1, height)):
+        along = weights.sum(axis=axis)
+        first, second = int((along * places).sum()), int((along * places**2).sum())
+        middles.append((2 * first + total) * pixels // (2 * total * SIDE))
+        spreads.append(math.isqrt((second * total - first**2) * pixels**2) // total)
+    reach = max(2, 11 * max(spreads) // (5 * SIDE))
+    return middles[0] - reach, middles[1] - reach, middles[0] + reach, middles[1] + reach
 
 
 def _cut(image: Image.Image, around: Box) -> Counts:

@@ -8,6 +8,7 @@ from datetime import date, time
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .facts import Column, Kind
 
@@ -22,6 +23,8 @@ ARROW: dict[Kind, pa.DataType] = {
     "other": pa.string(),
 }
 """What an entry's value of a kind is stored as: "other" as JSON."""
+EXACT = 2**53
+"""Whole numbers beyond it, either way, are not all numbers with a fraction."""
 
 
 class Columns:
@@ -43,6 +46,9 @@ class Columns:
         for kinds, _, _ in self._chunks:
             for name, kind in kinds.items():
                 seen[name] = _common(seen.get(name), kind)
+        for name in [name for name, kind in seen.items() if kind == "real"]:
+            if any(kinds.get(name) == "whole" and _beyond(arrays[name]) for kinds, arrays, _ in self._chunks):
+                seen[name] = "other"
         columns = [Column(name=name, kind=kind or "text") for name, kind in seen.items()]
         made = {
             column.name: pa.chunked_array(
@@ -99,7 +105,15 @@ def _kind_of_all(values: list[Any]) -> Kind | None:
         if kind == "other":
             break
         kind = _common(kind, _kind(value))
+    if kind == "real" and any(isinstance(value, int) and abs(value) > EXACT for value in values):
+        return "other"
     return kind
+
+
+def _beyond(whole: pa.Array) -> bool:
+    """Whether some of these whole numbers would be others as numbers with a fraction."""
+    ends = pc.min_max(whole).as_py()
+    return ends["min"] is not None and (ends["min"] < -EXACT or ends["max"] > EXACT)
 
 
 def _common(one: Kind | None, other: Kind | None) -> Kind | None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -83,6 +83,8 @@ class Database:
                 # What is prepared is planned for any LIMIT, and does not survive a pooler.
                 made = psycopg.connect(**parts, autocommit=True, prepare_threshold=None)
                 break
+            except psycopg.ProgrammingError as error:
+                raise MmdataError(f"{self.place}: {self.said(error)}. Correct that part of the address") from None
             except psycopg.OperationalError as error:
                 said = self.said(error)
                 if ("FATAL" in said and not COMING.search(said)) or time.monotonic() > deadline:
@@ -99,7 +101,7 @@ class Database:
         return made
 
     def ask(self, question: Callable[[Connection], Answer]) -> Answer:
-        """What a question, which changes nothing, gives; it is put once more where the connection is lost."""
+        """What a question, of which each statement is within `reading`, gives; put once more where the connection is lost."""
         for last in (False, True):
             with self._lent() as lent:
                 try:
@@ -157,3 +159,19 @@ class Database:
                     self._idle.append(lent)
         finally:
             self._free.release()
+
+
+@contextmanager
+def reading(connection: Connection, settings: LiteralString = "") -> Iterator[None]:
+    """A transaction that changes nothing, of which no statement takes long.
+
+    What is set ends with it: a pooler's next user has none of it. With it in one journey it begins.
+    """
+    connection.execute(f"BEGIN READ ONLY; SET LOCAL statement_timeout = {1000 * WAIT_SECONDS:.0f}; {settings}")
+    try:
+        yield
+    except BaseException:
+        if not connection.closed:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

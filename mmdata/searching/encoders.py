@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from ..errors import MmdataError
-from .facts import Vectors
-from .towers import INSTALL, WANTED, Towers, first_line
+from ..sources.base import first_line
+from .facts import BUILTIN, Vectors
+from .towers import INSTALL, WANTED, Towers
 
-BUILTIN = "builtin"
 SIDE = 1024
 """Pixels of a picture's longer side that a model is given at most: CLIP and its like look at a few hundred."""
 DECIDE = {".safetensors", ".bin", ".pt", ".json", ".jinja", ".model", ".txt"}
@@ -130,7 +130,7 @@ def _sentence_transformer(name: str) -> tuple[Any, Encode, Encode]:
                 modules=[first, parts.Pooling(first.get_embedding_dimension(), "lasttoken")]
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise MmdataError(f"model {name!r} cannot be loaded: {first_line(error)}. {WANTED}") from None
+        raise MmdataError(f"model {name!r} cannot be loaded: {first_line(error).rstrip('.')}. {WANTED}") from None
     if "image" not in model.modalities:
         raise MmdataError(f"model {name!r} sees no pictures: it takes {', '.join(model.modalities)}. {WANTED}")
     config = getattr(model[0], "config", None)
@@ -166,9 +166,20 @@ def _file(name: str, file: str) -> Path | None:
 def _revision(name: str, config: Any) -> str:
     folder = Path(name)
     if not folder.is_dir():
-        return str(getattr(config, "_commit_hash", None) or "")
+        return getattr(config, "_commit_hash", None) or _commit(name)
     total = sha256()
     for path in sorted(one for one in folder.rglob("*") if one.suffix in DECIDE and one.is_file()):
         with path.open("rb") as file:
             total.update(f"{path.relative_to(folder)} {file_digest(file, 'sha256').hexdigest()}\n".encode())
     return f"sha256:{total.hexdigest()}"
+
+
+def _commit(name: str) -> str:
+    """The Hub's commit that a model is of, by where its files were put: `snapshots/<commit>/config.json`."""
+    for file in ("config.json", "modules.json"):
+        if (path := _file(name, file)) and path.parent.parent.name == "snapshots":
+            return path.parent.name
+    raise MmdataError(
+        f"model {name!r}: which commit of the Hub it is cannot be told, so that a changed one would not be noticed. "
+        "Download it and give its folder"
+    )

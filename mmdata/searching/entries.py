@@ -2,17 +2,22 @@
 
 from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..corpus import Corpus
+from ..corpus import Corpus, imported
 from ..errors import CorpusError, MmdataError
 from ..functions import functions_in
 from ..releases import Releases, require_pictures
 from ..views import rows_of
 
 VIEW = "search"
+FORM = "1"
+"""Raised whenever a row becomes another entry, or entries are stored otherwise."""
 OWN = ("id", "picture")
 """Names that an entry has of its own."""
+TAKEN = ("picture", "split")
+"""Names that no value of a row may have: what they say is known of each entry."""
 
 
 class Entry(NamedTuple):
@@ -27,6 +32,18 @@ class Entry(NamedTuple):
 def view_of(corpus: Corpus) -> str:
     """The view that gives a corpus's entries; "" where they are the release's rows."""
     return VIEW if VIEW in functions_in(corpus, "views", "row") else ""
+
+
+def made_of(corpus: Corpus, version: str) -> str:
+    """Digest of all that decides what the entries are. Edited metrics change none of them.
+
+    Raises: as `build_of`.
+    """
+    view = view_of(corpus)
+    total = sha256(f"{FORM}\0{build_of(corpus, version)}\0{view}".encode())
+    for path in _code_of_views(corpus) if view else ():
+        total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return total.hexdigest()
 
 
 def build_of(corpus: Corpus, version: str) -> str:
@@ -58,6 +75,7 @@ def entries_of(corpus: Corpus, version: str) -> Iterator[Entry]:
     for split in splits_of(corpus, version):
         features, rows = rows_of(corpus, view, split=split, version=version, pictures=True)
         classes = {name: names for name, kind in features.items() if (names := _classes(kind))}
+        drawn = {name for name, kind in features.items() if _of_pictures(kind)}
         for origin, row in rows:
             id = str(row.get("id", origin))
             if id in seen:
@@ -70,14 +88,26 @@ def entries_of(corpus: Corpus, version: str) -> Iterator[Entry]:
             values = {
                 name: _named(_without_pictures(value), classes.get(name))
                 for name, value in row.items()
-                if name != "id" and not _only_pictures(value)
+                if name != "id" and not _only_pictures(value) and not (name in drawn and value in (None, []))
             }
-            if "picture" in values:
+            if taken := next((name for name in TAKEN if name in values), None):
                 raise CorpusError(
-                    f"{corpus.name}: a value is called picture, as each entry's own picture is. Give it another name in "
+                    f"{corpus.name}: a value is called {taken}, as each entry's own {taken} is. Give it another name in "
                     f"the view `{VIEW}` of views.py"
                 )
             yield Entry(id, next(_pictures_in(row), None), values | {"split": split})
+
+
+def _code_of_views(corpus: Corpus) -> list[Path]:
+    """views.py, what it imports from beside itself, and the tables beside them that these name."""
+    code, new = set[Path](), {corpus.folder / "views.py"}
+    while new:
+        code |= new
+        beside = {corpus.folder / f"{name}.py" for path in new for name in imported(path)}
+        new = {path for path in beside - code if path.is_file()}
+    written = b"".join(path.read_bytes() for path in code)
+    tables = {path for path in corpus.folder.glob("[!.]*.yaml") if path.name.encode() in written}
+    return sorted(code | tables)
 
 
 def splits_of(corpus: Corpus, version: str) -> list[str]:
@@ -110,6 +140,13 @@ def _without_pictures(value: Any) -> Any:
 
 def _only_pictures(value: Any) -> bool:
     return _is_picture(value) or (isinstance(value, list) and bool(value) and all(map(_is_picture, value)))
+
+
+def _of_pictures(feature: Any) -> bool:
+    """Whether a column holds pictures, or lists of them."""
+    import datasets
+
+    return isinstance(getattr(feature, "feature", feature), datasets.Image)
 
 
 def _is_picture(value: Any) -> bool:

@@ -1,12 +1,19 @@
 """What is known of an index, what a search finds, and what every index can do, wherever it is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from ..errors import MmdataError
+
+BUILTIN = "builtin"
+"""The model that is always there."""
+DIGITS = 6
+"""Decimals of a score. What differs below them is as near."""
 Vectors = npt.NDArray[np.float32]
 """(N, D), or (D,) of one; of length 1."""
 Kind = Literal["text", "whole", "real", "flag", "texts", "other"]
@@ -43,9 +50,33 @@ class Facts(_Strict):
     columns: list[Column]
 
     @property
+    def called(self) -> str:
+        """The model's name; of a folder its last part, as where it lies is nobody's business."""
+        return called(self.model)
+
+    @property
     def askable(self) -> list[Column]:
         """What a filter may name: the id, and the values."""
         return [Column(name="id", kind="text"), *self.columns]
+
+    def chosen(self, names: Collection[str] | None) -> list[Column]:
+        """The columns of these names, in the index's order; all by default. Raises MmdataError: there is no such column."""
+        known = [column.name for column in self.columns]
+        for name in names or ():
+            if name not in known:
+                raise MmdataError(
+                    f"{self.corpus} {self.version} has no column {name!r}; it has {', '.join(known) or 'none'}"
+                )
+        return [column for column in self.columns if names is None or column.name in names]
+
+    def asked(self, vector: Vectors) -> Vectors:
+        """A vector (D,) that is to be searched for. Raises MmdataError: those of the index have another length."""
+        asked = np.asarray(vector, np.float32)
+        if asked.shape != (self.dimensions,):
+            raise MmdataError(
+                f"the vector has shape {asked.shape}; the index of {self.called} wants ({self.dimensions},)"
+            )
+        return asked
 
 
 class Hit(_Strict):
@@ -112,10 +143,38 @@ class Index(Protocol):
         """
         ...
 
-    def rows(self, where: str | None = None, limit: int | None = None) -> Sequence[dict[str, Any]]:
-        """Entries in order of their ids: their values, with `id` and `picture` first."""
+    def rows(
+        self, where: str | None = None, limit: int | None = None, columns: Collection[str] | None = None
+    ) -> Sequence[dict[str, Any]]:
+        """Entries in order of their ids: their values, with `id` and `picture` first.
+
+        Args:
+            columns: of which values; all by default.
+
+        Raises MmdataError: `where` is no filter, or there is no such column.
+        """
         ...
 
     def close(self) -> None:
         """Let go of files or connections; safe to call twice."""
         ...
+
+
+def scores(vectors: Vectors, asked: Vectors) -> npt.NDArray[np.float64]:
+    """(N,) cosines of vectors (N, D) with one (D,), rounded.
+
+    Added in an order that is the same for each vector: else equal pictures differ, and the same one by what else was
+    searched.
+    """
+    products = vectors.astype(np.float64) * asked.astype(np.float64)
+    return np.asarray(products.sum(axis=1).round(DIGITS))
+
+
+def several(what: str, models: Iterable[str]) -> MmdataError:
+    """To raise where something has indexes by several models and none was chosen."""
+    return MmdataError(f"{what} has indexes by several models: {', '.join(models)}. Choose one (`--model NAME`)")
+
+
+def called(model: str) -> str:
+    """What a model is called before others, as `Facts.called` has it."""
+    return Path(model).name if Path(model).is_absolute() else model

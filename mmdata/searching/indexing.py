@@ -22,7 +22,7 @@ from ..releases import Releases, sync
 from .columns import Columns
 from .decoding import Unreadable, decoded
 from .encoders import Encoder
-from .entries import OWN, Entry, build_of, entries_of, view_of
+from .entries import OWN, Entry, build_of, entries_of, made_of, view_of
 from .facts import Facts, Vectors
 from .local import FACTS
 from .vectors import Appending, ModelNote, appending
@@ -80,8 +80,8 @@ def embedded(corpus: Corpus, version: str, encoder: Encoder, batch: int, progres
     with appending(corpus, model) as (file, anew):
         _forget_what_is_gone(corpus, file.home)
         path = file.home / f"{version}.parquet"
-        made_of = sha256(f"{build}\0{view}\0{corpus.code_digest()}".encode()).hexdigest()
-        if before := _done(path, made_of):
+        of = made_of(corpus, version)
+        if before := _done(path, of):
             return before
         noted, left, began = Columns(), _LeftOut(), file.count
         entries = _told(entries_of(corpus, version), _rows_of(corpus, version), progress)
@@ -101,7 +101,7 @@ def embedded(corpus: Corpus, version: str, encoder: Encoder, batch: int, progres
             dimensions=model.dimensions, pictures=rows["picture"].n_unique(), rows=len(rows),
             columns=[column for column in kinds if column.name not in OWN],
         )  # fmt: skip
-        told = {"made_of": made_of, "skipped": left.count, "notes": left.notes}
+        told = {"made_of": of, "skipped": left.count, "notes": left.notes}
         _write(path, rows.sort("id"), {FACTS: facts.model_dump_json(), DONE: json.dumps(told)})
         return Done(file.count - began, left.count, ([anew] if anew else []) + left.notes)
 
@@ -173,13 +173,13 @@ def _forget_what_is_gone(corpus: Corpus, home: Path) -> None:
             path.unlink()
 
 
-def _done(path: Path, made_of: str) -> Done | None:
+def _done(path: Path, of: str) -> Done | None:
     """What was done before, where there is nothing to do."""
     try:
         told = json.loads((pq.read_schema(path).metadata or {})[DONE])
     except (OSError, KeyError, ValueError):  # Not there, or none of ours.
         return None
-    return Done(0, told["skipped"], told["notes"]) if told["made_of"] == made_of else None
+    return Done(0, told["skipped"], told["notes"]) if told["made_of"] == of else None
 
 
 def _write(path: Path, rows: pl.DataFrame, told: Mapping[bytes, Any]) -> None:

@@ -1,8 +1,9 @@
 """An index in files: exact search over mapped vectors, filters first."""
 
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,22 +13,24 @@ import pyarrow.parquet as pq
 
 from ..corpus import Corpus
 from ..errors import MmdataError
+from ..sources.base import first_line
 from ..views import newest_or_sample
 from .columns import unpacked
 from .entries import build_of
-from .facts import Facts, Hit, Vectors
-from .vectors import HASH, VectorFile, home_of, homes
+from .facts import BUILTIN, Facts, Hit, Vectors, scores, several
+from .vectors import VectorFile, home_of, homes
 
 Numbers = npt.NDArray[np.int64]
+Scores = TypeVar("Scores", npt.NDArray[np.float32], npt.NDArray[np.float64])
 
 FACTS = b"mmdata index"
 """Key of the Facts among a Parquet file's metadata."""
 CLOSE = 1e-5
 """Scores nearer than this to the last that is wanted are computed again: sums of 32 bits differ by the order of adding."""
-DIGITS = 6
-"""Decimals of a score. What differs below them is as near."""
 FEW = 4
 """Where less than one in so many pictures passes, only these are read."""
+AT_ONCE = 4096
+"""Vectors or entries that are copied at once."""
 KEPT = 32
 """Filters whose answers are kept."""
 
@@ -47,8 +50,7 @@ class LocalIndex:
     def __init__(self, corpus: Corpus, model: str | None = None, version: str | None = None):
         version = version or newest_or_sample(corpus)
         home = _found(corpus, model, version)
-        table = pq.read_table(home / f"{version}.parquet")
-        self.facts = facts_in(table.schema.metadata, str(home))
+        table, self.facts = _read(home / f"{version}.parquet")
         if self.facts.build != build_of(corpus, version):
             raise MmdataError(
                 f"The index of {corpus.name} {version} by {self.facts.model} is of another build of it. Make it anew: "
@@ -57,14 +59,14 @@ class LocalIndex:
         self._entries: pl.DataFrame = pl.from_arrow(table)  # type: ignore[assignment]
         file = VectorFile(home)
         self._vectors = file.vectors
-        self._of_entry = _numbers(self._entries["picture"], file.hashes, str(home))
+        self._of_entry = _numbers(file, self._entries["picture"])
         """Entry → number of its vector. Entries are in order of their ids."""
         self._entries_by_vector = np.argsort(self._of_entry, kind="stable")
         self._used, self._first, self._times = np.unique(
             self._of_entry[self._entries_by_vector], return_index=True, return_counts=True
         )
         """The vectors of this release; of each, where its entries begin in _entries_by_vector, and how many they are."""
-        self._passed: OrderedDict[str, tuple[Numbers, Numbers]] = OrderedDict()
+        self._passing = lru_cache(KEPT)(self._found_passing)
 
     @property
     def pictures(self) -> list[str]:
@@ -73,10 +75,10 @@ class LocalIndex:
 
     @property
     def vectors(self) -> Vectors:
-        """(N, D), one for each of `pictures`: mapped from the file, unless that holds other releases' too."""
+        """(N, D), one for each of `pictures`: mapped from the file; a copy, if that holds other releases' too."""
         return self._vectors if len(self._used) == len(self._vectors) else self._vectors[self._used]
 
-    def batches(self, size: int = 8192) -> Iterator[tuple[list[str], Vectors]]:
+    def batches(self, size: int = AT_ONCE) -> Iterator[tuple[list[str], Vectors]]:
         """`pictures` and `vectors`, some at a time."""
         for at in range(0, len(self._used), size):
             numbers = self._used[at : at + size]
@@ -87,32 +89,35 @@ class LocalIndex:
         return self._vectors[self._used[:: max(1, len(self._used) // count)][:count]]
 
     def nearest(self, vector: Vectors, k: int, where: str | None = None) -> list[Hit]:
-        asked = np.asarray(vector, np.float32)
-        if asked.shape != (self.facts.dimensions,):
-            raise MmdataError(
-                f"the vector has shape {asked.shape}; the index of {self.facts.model} wants ({self.facts.dimensions},)"
-            )
+        asked = self.facts.asked(vector)
         passing, among = (None, self._used) if where is None else self._passing(where)
         if k < 1 or not len(among):
             return []
         if len(among) * FEW < len(self._vectors):
-            scores = self._vectors[among] @ asked
+            about = self._some_at_once(among, lambda vectors: vectors @ asked)
         else:
-            scores = self._vectors @ asked
-            scores = scores if len(among) == len(scores) else scores[among]
-        if k < len(scores):
-            last = scores[np.argpartition(scores, len(scores) - k)[len(scores) - k :]].min()
-            among = among[scores >= last - CLOSE]
-        # Once more, in an order of adding that is the same for each vector: else equal pictures differ, and the same one
-        # by what else was searched.
-        exact = (self._vectors[among].astype(np.float64) * asked.astype(np.float64)).sum(axis=1).round(DIGITS)
+            about = self._vectors @ asked
+            about = about if len(among) == len(about) else about[among]
+        if k < len(about):
+            last = about[np.argpartition(about, len(about) - k)[len(about) - k :]].min()
+            among = among[about >= last - CLOSE]
+        exact = self._some_at_once(among, lambda vectors: scores(vectors, asked))
         names = self._hashes(among)
         best = sorted(range(len(among)), key=lambda n: (-exact[n], names[n]))[:k]
         return self._hits(among[best], [float(exact[n]) for n in best], passing)
 
-    def rows(self, where: str | None = None, limit: int | None = None) -> Sequence[dict[str, Any]]:
-        found = self._entries if where is None else self._entries[self._passing(where)[0]]
-        return unpacked(found.head(limit).to_dicts() if limit is not None else found.to_dicts(), self.facts.columns)
+    def rows(
+        self, where: str | None = None, limit: int | None = None, columns: Collection[str] | None = None
+    ) -> Sequence[dict[str, Any]]:
+        chosen = self.facts.chosen(columns)
+        entries = self._entries.select("id", "picture", *(column.name for column in chosen))
+        found = entries if where is None else entries[self._passing(where)[0]]
+        return unpacked((found if limit is None else found.head(limit)).to_dicts(), chosen)
+
+    def row_batches(self, size: int = AT_ONCE) -> Iterator[list[dict[str, Any]]]:
+        """`rows`, some at a time."""
+        for some in self._entries.iter_slices(size):
+            yield unpacked(some.to_dicts(), self.facts.columns)
 
     def close(self) -> None:
         self._vectors = np.zeros((0, self.facts.dimensions), np.float32)  # The map ends with the last that looks at it.
@@ -128,18 +133,18 @@ class LocalIndex:
             for row, score, group in zip(rows, scores, groups, strict=True)
         ]
 
-    def _passing(self, where: str) -> tuple[Numbers, Numbers]:
-        """Numbers of the entries that pass, and of their vectors, in order."""
-        found = self._passed.get(where)
-        if found is None:
-            from .where import parse
+    def _some_at_once(self, numbers: Numbers, score: Callable[[Vectors], Scores]) -> Scores:
+        """(len(numbers),): what these vectors score. Picked out of the map they are a copy: only a few are at a time."""
+        parts = [score(self._vectors[numbers[at : at + AT_ONCE]]) for at in range(0, len(numbers), AT_ONCE)]
+        return np.concatenate(parts)
 
-            mask = self._entries.select(parse(where, self.facts.askable).polars.alias("passes"))["passes"]
-            entries = mask.fill_null(False).arg_true().to_numpy().astype(np.int64)
-            found = self._passed[where] = entries, np.unique(self._of_entry[entries])
-            while len(self._passed) > KEPT:
-                self._passed.popitem(last=False)
-        return found
+    def _found_passing(self, where: str) -> tuple[Numbers, Numbers]:
+        """Numbers of the entries that pass, and of their vectors, in order."""
+        from .where import parse
+
+        mask = self._entries.select(parse(where, self.facts.askable).polars.alias("passes"))["passes"]
+        entries = mask.fill_null(False).arg_true().to_numpy().astype(np.int64)
+        return entries, np.unique(self._of_entry[entries])
 
     def _hashes(self, numbers: Numbers) -> list[str]:
         """Of vectors, their pictures' hashes."""
@@ -155,13 +160,23 @@ def facts_in(metadata: dict[bytes, bytes] | None, place: str) -> Facts:
         raise MmdataError(f"{place} is no index. Remove it and make one with `mmdata index`") from None
 
 
+def _read(path: Path) -> tuple[pa.Table, Facts]:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise MmdataError(
+            f"{path} cannot be read ({first_line(error)}). Remove it and make it anew with `mmdata index`"
+        ) from None
+    return table, facts_in(table.schema.metadata, str(path))
+
+
 def _held(among: Numbers, some: Numbers) -> npt.NDArray[np.bool_]:
     """Which of some are among others, which are in order."""
     at = np.searchsorted(among, some)
     return np.asarray((at < len(among)) & (among[np.minimum(at, len(among) - 1)] == some))
 
 
-def _found(corpus: Corpus, model: str | None, version: str) -> Any:
+def _found(corpus: Corpus, model: str | None, version: str) -> Path:
     """The folder of the one index that is meant."""
     there = [home for home in homes(corpus) if (home / f"{version}.parquet").is_file()]
     if model is not None:
@@ -172,10 +187,7 @@ def _found(corpus: Corpus, model: str | None, version: str) -> Any:
     if len(there) == 1:
         return there[0]
     if there:
-        names = ", ".join(VectorFile(home).model.name for home in there)
-        raise MmdataError(
-            f"{corpus.name} {version} has indexes by several models: {names}. Choose one (`--model NAME`)"
-        )
+        raise several(f"{corpus.name} {version}", (VectorFile(home).model.name for home in there))
     others = sorted({path.stem for home in homes(corpus) for path in home.glob("*.parquet")})
     older = f" (there is one of {', '.join(others)})" if others else ""
     raise MmdataError(f"{corpus.name} {version} has no index{older}. Make one: {_how(corpus, None)}")
@@ -184,19 +196,17 @@ def _found(corpus: Corpus, model: str | None, version: str) -> Any:
 def _how(corpus: Corpus, model: str | None) -> str:
     return (
         f"`mmdata index {corpus.folder}`"
-        if model in {None, "builtin"}
+        if model in {None, BUILTIN}
         else f"`mmdata index {corpus.folder} --model {model}`"
     )
 
 
-def _numbers(pictures: pl.Series, hashes: npt.NDArray[np.uint8], place: str) -> Numbers:
+def _numbers(file: VectorFile, pictures: pl.Series) -> Numbers:
     """The number of each picture's vector."""
-    binary = pa.Array.from_buffers(pa.binary(HASH), len(hashes), [None, pa.py_buffer(hashes.tobytes())])
-    known = pl.DataFrame({"picture": pl.Series(binary.cast(pa.binary())).bin.encode("hex")}).with_row_index("number")
-    found = pictures.to_frame().join(known, on="picture", how="left", maintain_order="left")["number"]
+    found = file.numbers(pictures)
     if found.null_count() or len(found) != len(pictures):
         raise MmdataError(
-            f"{place}: {found.null_count():,} pictures of the index have no vector: it is damaged. Remove that folder and "
+            f"{file.home}: {found.null_count():,} pictures of the index have no vector: it is damaged. Remove that folder and "
             "make the index anew with `mmdata index`"
         )
     return found.to_numpy().astype(np.int64)

@@ -6,8 +6,8 @@ from ..corpus import Corpus
 from ..errors import MmdataError
 from ..releases import Releases
 from ..views import newest_or_sample
-from .encoders import BUILTIN, Encoder, encoder
-from .facts import Facts, Index
+from .encoders import Encoder, encoder
+from .facts import BUILTIN, Facts, Index
 from .local import LocalIndex
 from .vectors import home_of, homes
 

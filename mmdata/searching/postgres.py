@@ -1,9 +1,9 @@
 """An index in PostgreSQL with pgvector: approximate search over all, exact search over what a filter leaves."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, LiteralString, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,29 +18,26 @@ except ImportError as error:
     ) from None
 
 from pgvector import HalfVector
-from psycopg.sql import SQL, Composable, Identifier, Literal
+from psycopg.sql import SQL, Composable, Composed, Identifier, Literal
 
 from ..progress import Progress
-from .connecting import WAIT_SECONDS, Connection, Database
-from .facts import Facts, Hit, Vectors
-from .publishing import Source, written
+from .connecting import Connection, Database, reading
+from .facts import Facts, Hit, Vectors, scores, several
+from .local import LocalIndex
+from .publishing import written
 from .tables import INDEXES, Listed, listed, rows_of, value_columns, values_in
 from .where import parse
 
 Answer = TypeVar("Answer")
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
-FEW = 20_000
+FEW = 5_000
 """Pictures that a filter may leave to be searched exactly."""
 MORE = 10
 """Found beyond those that are wanted: halfvec orders what is as near by chance, so they are scored again in full."""
 MOST = 1000
 """Of pgvector's breadth of search; who wants as many is answered exactly."""
-DIGITS = 6
-"""Decimals of a score, as in files."""
 KEPT = 64
-"""Filters and statements that are not made again."""
+"""Filters that are not counted again."""
 STALE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn, psycopg.errors.DataException)
 """What a query for an index that was since made anew may meet."""
 
@@ -56,7 +53,7 @@ class _Filter(NamedTuple):
     """Whether it leaves few pictures."""
 
 
-def publish(index: Source, dsn: str, progress: Progress | None = None) -> "PostgresIndex":
+def publish(index: LocalIndex, dsn: str, progress: Progress | None = None) -> "PostgresIndex":
     """Bring PostgreSQL up to date with an index in files, and open it there.
 
     Raises: as `publishing.written`, and MmdataError where `dsn` cannot be read.
@@ -88,20 +85,17 @@ class PostgresIndex:
             raise
         self.facts: Facts = self._there.facts
         self._filters: OrderedDict[tuple[str, str], _Filter] = OrderedDict()
-        self._statements: OrderedDict[tuple[str, str | None, int, bool], bytes] = OrderedDict()
 
     def nearest(self, vector: Vectors, k: int, where: str | None = None) -> list[Hit]:
-        asked = np.asarray(vector, np.float32)
-        if asked.shape != (self.facts.dimensions,):
-            raise MmdataError(
-                f"the vector has shape {asked.shape}; the index of {self.facts.model} wants ({self.facts.dimensions},)"
-            )
+        asked = self.facts.asked(vector)
         if k < 1:
             return []
         return self._answer(lambda connection, there: self._nearest(connection, there, asked, k, where))
 
-    def rows(self, where: str | None = None, limit: int | None = None) -> Sequence[dict[str, Any]]:
-        return self._answer(lambda connection, there: _rows(connection, there, where, limit))
+    def rows(
+        self, where: str | None = None, limit: int | None = None, columns: Collection[str] | None = None
+    ) -> Sequence[dict[str, Any]]:
+        return self._answer(lambda connection, there: _rows(connection, there, where, limit, columns))
 
     def close(self) -> None:
         self._database.close()
@@ -123,11 +117,11 @@ class PostgresIndex:
 
     def _found(self, connection: Connection) -> Listed:
         corpus, model, version = self._wanted
-        all_of_it = listed(connection, self._database, corpus)
+        with reading(connection):
+            all_of_it = listed(connection, self._database, corpus)
         there = [line for line in all_of_it if model in (None, line.facts.model)]
         if len(there) > 1:
-            names = ", ".join(line.facts.model for line in there)
-            raise MmdataError(f"{corpus} has indexes by several models there: {names}. Choose one (`--model NAME`)")
+            raise several(f"{self._database.place}: {corpus}", (line.facts.model for line in there))
         if not there:
             by = f" by {model!r}" if model else ""
             others = f" (there is one by {', '.join(line.facts.model for line in all_of_it)})" if all_of_it else ""
@@ -153,12 +147,11 @@ class PostgresIndex:
     def _nearest(self, connection: Connection, there: Listed, asked: Vectors, k: int, where: str | None) -> list[Hit]:
         count, passing = k + MORE, None
         if where is not None:
-            passing = _kept(self._filters, (there.stamp, where), lambda: _filter(connection, there, where))
+            passing = self._filter(connection, there, where)
         exact = count > MOST or (passing is not None and passing.exact)
 
         def found(exact: bool) -> list[tuple[Any, ...]]:
-            key = there.stamp, where, count, exact
-            statement = _kept(self._statements, key, lambda: _statement(connection, there, passing, count, exact))
+            statement = _statement(there, passing, count, exact)
             values = passing.values if passing else []
             parameters = [there.name, *values, HalfVector(asked), *values]
             return _ask(connection, statement, parameters, None if exact else min(max(100, 4 * count), MOST))
@@ -170,6 +163,15 @@ class PostgresIndex:
             raise _Stale
         return _best(lines, asked, k, there.facts)
 
+    def _filter(self, connection: Connection, there: Listed, where: str) -> _Filter:
+        """Remembered: to count what passes takes as long as to search among it."""
+        key = there.stamp, where
+        if (found := self._filters.get(key)) is None:
+            found = self._filters[key] = _filter(connection, there, where)
+            while len(self._filters) > KEPT:
+                self._filters.popitem(last=False)
+        return found
+
 
 def _filter(connection: Connection, there: Listed, where: str) -> _Filter:
     condition, values = parse(where, there.facts.askable).postgres
@@ -177,11 +179,12 @@ def _filter(connection: Connection, there: Listed, where: str) -> _Filter:
     if not exact:
         passing = SQL("SELECT count(*) FROM (SELECT DISTINCT picture FROM {} WHERE {} LIMIT {}) AS passing")
         query = passing.format(Identifier(rows_of(there.name)), condition, FEW + 1)
-        exact = connection.execute(query, values).fetchone() != (FEW + 1,)
+        with reading(connection):
+            exact = connection.execute(query, values).fetchone() != (FEW + 1,)
     return _Filter(condition, values, exact)
 
 
-def _statement(connection: Connection, there: Listed, passing: _Filter | None, count: int, exact: bool) -> bytes:
+def _statement(there: Listed, passing: _Filter | None, count: int, exact: bool) -> Composed:
     """It gives lines of stamp, picture, its vector, id and number of the other entries, values.
 
     Its parameters: the index's name, the filter's values, the vector, the filter's values again.
@@ -211,29 +214,16 @@ def _statement(connection: Connection, there: Listed, passing: _Filter | None, c
             SELECT id, count(*) OVER () - 1 AS same, {{values}} FROM {{rows}} AS entries
             WHERE entries.picture = near.picture AND {{passes}} ORDER BY id LIMIT 1
         ) AS entry"""  # noqa: S608 (names come by `format`, values as parameters)
-    return SQL(query).format(**names).as_bytes(connection)
+    return SQL(query).format(**names)
 
 
-def _ask(connection: Connection, statement: bytes, parameters: list[Any], breadth: int | None) -> list[tuple[Any, ...]]:
+def _ask(
+    connection: Connection, statement: Composed, parameters: list[Any], breadth: int | None
+) -> list[tuple[Any, ...]]:
     """What a statement gives; with pgvector's index, searched so broadly, where a breadth is given."""
-    settings = f"SET LOCAL statement_timeout = '{WAIT_SECONDS:.0f}s'"
-    if breadth is not None:
-        settings += f"; SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {breadth}"
-    with _transaction(connection, settings):
+    settings = f"SET LOCAL hnsw.iterative_scan = strict_order; SET LOCAL hnsw.ef_search = {breadth}" if breadth else ""
+    with reading(connection, settings):
         return connection.cursor(binary=True).execute(statement, parameters).fetchall()
-
-
-@contextmanager
-def _transaction(connection: Connection, settings: LiteralString) -> Iterator[None]:
-    """What is set ends with the transaction: a pooler's next user has none of it. With it in one journey it begins."""
-    connection.execute(f"BEGIN READ ONLY; {settings}")
-    try:
-        yield
-    except BaseException:
-        if not connection.closed:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _best(found: list[tuple[Any, ...]], asked: Vectors, k: int, facts: Facts) -> list[Hit]:
@@ -241,36 +231,30 @@ def _best(found: list[tuple[Any, ...]], asked: Vectors, k: int, facts: Facts) ->
     if not found:
         return []
     vectors = np.frombuffer(b"".join(line[2] for line in found), "<f4").reshape(len(found), -1)
-    scores = (vectors.astype(np.float64) * asked.astype(np.float64)).sum(axis=1).round(DIGITS).tolist()
-    best = sorted(zip(scores, found, strict=True), key=lambda one: (-one[0], one[1][1]))[:k]
+    best = sorted(zip(scores(vectors, asked).tolist(), found, strict=True), key=lambda one: (-one[0], one[1][1]))[:k]
     return [
         Hit(id=id, score=score, picture=picture, row=values_in(cells, facts.columns), same=same)
         for score, (_, picture, _, id, same, *cells) in best
     ]
 
 
-def _rows(connection: Connection, there: Listed, where: str | None, limit: int | None) -> list[dict[str, Any]]:
+def _rows(
+    connection: Connection, there: Listed, where: str | None, limit: int | None, columns: Collection[str] | None
+) -> list[dict[str, Any]]:
+    chosen = there.facts.chosen(columns)
     condition, values = (SQL("TRUE"), []) if where is None else parse(where, there.facts.askable).postgres
     query = SQL(
         "SELECT (SELECT stamp FROM {} WHERE name = %s), id, picture, {} FROM {} WHERE {} ORDER BY id LIMIT {}"
     ).format(
-        Identifier(INDEXES), value_columns(there.facts.columns), Identifier(rows_of(there.name)), condition, Literal(limit)
+        Identifier(INDEXES), value_columns(chosen), Identifier(rows_of(there.name)), condition, Literal(limit)
     )  # fmt: skip
-    with _transaction(connection, f"SET LOCAL statement_timeout = '{WAIT_SECONDS:.0f}s'"):
+    with reading(connection):
         found = connection.cursor(binary=True).execute(query, [there.name, *values]).fetchall()
     if any(line[0] != there.stamp for line in found):
         raise _Stale
-    return [{"id": id, "picture": picture, **values_in(cells, there.facts.columns)} for _, id, picture, *cells in found]
+    return [{"id": id, "picture": picture, **values_in(cells, chosen)} for _, id, picture, *cells in found]
 
 
 def _knowing_vectors(connection: Connection) -> None:
     with suppress(psycopg.ProgrammingError):  # Without pgvector there is no index either, and that is said.
         pgvector.psycopg.register_vector(connection)
-
-
-def _kept(kept: OrderedDict[Key, Value], key: Key, make: Callable[[], Value]) -> Value:
-    if (value := kept.get(key)) is None:
-        value = kept[key] = make()
-        while len(kept) > KEPT:
-            kept.popitem(last=False)
-    return value

@@ -1,10 +1,11 @@
 """An index put into PostgreSQL: in one transaction, so that readers see the old one until the new one is whole."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
+from itertools import chain
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -17,30 +18,28 @@ from ..progress import Progress, Silent
 from .conditions import DIGEST, OTHERS, identifier
 from .connecting import Connection, Database
 from .facts import Column, Facts, Vectors
-from .preparing import locked, prepared
-from .tables import INDEXABLE, INDEXES, filterable, name_of, pictures_table, rows_of, rows_table
+from .local import LocalIndex
+from .tables import (
+    INDEXABLE,
+    INDEXES,
+    filterable,
+    locked,
+    name_of,
+    pictures_table,
+    prepared,
+    rows_of,
+    rows_table,
+)
 
 MANY = 0.1
 """Where more than this share has changed, a table is made anew: pgvector puts 450 rows a second into an index that is
 there, and makes an index of 3,000 a second."""
 AT_ONCE = 4096
-"""Vectors sent at once."""
+"""Vectors, or entries, that are in memory at once."""
 LOCK_SECONDS = 10.0
 """For who still reads what is to be replaced. Readers who come meanwhile wait behind it, and for less than they may."""
-EDGES = 64
-"""Breadth of pgvector's search while it makes the index (ef_construction), with 16 edges each."""
-
-
-class Source(Protocol):
-    """What is published: LocalIndex."""
-
-    facts: Facts
-
-    @property
-    def pictures(self) -> list[str]: ...
-    @property
-    def vectors(self) -> Vectors: ...
-    def rows(self) -> Sequence[dict[str, Any]]: ...
+EF_CONSTRUCTION = 64
+"""Breadth of pgvector's search while it makes the index, with 16 edges each."""
 
 
 class Changes(NamedTuple):
@@ -55,7 +54,7 @@ class Changes(NamedTuple):
     """Whether the pictures' table was made anew."""
 
 
-def written(index: Source, database: Database, progress: Progress | None = None) -> Changes:
+def written(index: LocalIndex, database: Database, progress: Progress | None = None) -> Changes:
     """Bring the database up to date with an index. Only what has changed is written, unless that is much.
 
     It may be stopped, killed or disconnected at any time: then nothing has happened.
@@ -83,7 +82,7 @@ def written(index: Source, database: Database, progress: Progress | None = None)
             raise MmdataError(f"{database.place}: {database.said(error)}. {kept}. Run the same command again") from None
 
 
-def _write(connection: Connection, index: Source, progress: Progress) -> Changes:
+def _write(connection: Connection, index: LocalIndex, progress: Progress) -> Changes:
     facts = index.facts
     name = name_of(facts.corpus, facts.model)
     with suppress(psycopg.Error), connection.transaction():
@@ -127,30 +126,32 @@ class _Change(NamedTuple):
     anew: bool
 
 
-def _pictures(connection: Connection, name: str, index: Source, before: Facts | None, progress: Progress) -> _Change:
-    facts, pictures, vectors = index.facts, index.pictures, index.vectors
+def _pictures(
+    connection: Connection, name: str, index: LocalIndex, before: Facts | None, progress: Progress
+) -> _Change:
+    facts = index.facts
     same = before is not None and (before.revision, before.dimensions) == (facts.revision, facts.dimensions)
-    known = (
-        {line[0] for line in connection.execute(SQL("SELECT picture FROM {}").format(Identifier(name)))}
-        if same
-        else set()
-    )
-    new = [number for number, picture in enumerate(pictures) if picture not in known]
-    gone = list(known.difference(pictures))
+    gone: set[str] = set()
+    if same:
+        gone = {line[0] for line in connection.execute(SQL("SELECT picture FROM {}").format(Identifier(name)))}
+    pictures = index.pictures
+    new = set(pictures) - gone
+    gone.difference_update(pictures)
     if anew := not same or len(new) + len(gone) > MANY * len(pictures):
-        table, new, gone = _new(name), list(range(len(pictures))), []
+        table, new, gone = _new(name), set(pictures), set()
         connection.execute(pictures_table(table, facts.dimensions))
     else:
         table = name
-        connection.execute(SQL("DELETE FROM {} WHERE picture = ANY(%s)").format(Identifier(name)), [gone])
+        connection.execute(SQL("DELETE FROM {} WHERE picture = ANY(%s)").format(Identifier(name)), [list(gone)])
     progress.stage("PostgreSQL: pictures")
     into = SQL("COPY {} (picture, embedding, vector) FROM STDIN (FORMAT BINARY)").format(Identifier(table))
     with connection.cursor().copy(into) as copy:
         copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
-        for at in range(0, len(new), AT_ONCE):
-            some = new[at : at + AT_ONCE]
-            copy.write(_packed([pictures[n] for n in some], np.asarray(vectors[some])))
-            progress.rows(at + len(some), len(new), "")
+        done = 0
+        for some, vectors in index.batches(AT_ONCE):
+            if picked := [number for number, picture in enumerate(some) if picture in new]:
+                copy.write(_packed([some[number] for number in picked], vectors[picked]))
+                progress.rows(done := done + len(picked), len(new), "")
         copy.write(b"\xff\xff")
     if anew:
         connection.execute(SQL("ALTER TABLE {} ADD PRIMARY KEY (picture)").format(Identifier(table)))
@@ -166,7 +167,7 @@ def _indexed(connection: Connection, table: str, facts: Facts) -> None:
     wanted = facts.pictures * (2 * facts.dimensions + 400) // 1024
     connection.execute(f"SET LOCAL maintenance_work_mem = '{min(max(wanted, 1 << 16), 1 << 21)}kB'")
     make = SQL(
-        f"CREATE INDEX ON {{}} USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = {EDGES})"
+        f"CREATE INDEX ON {{}} USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = {EF_CONSTRUCTION})"
     ).format(Identifier(table))
     try:
         with connection.transaction():
@@ -176,52 +177,61 @@ def _indexed(connection: Connection, table: str, facts: Facts) -> None:
         connection.execute(make)
 
 
-def _rows(connection: Connection, name: str, index: Source, before: Facts | None, progress: Progress) -> _Change:
-    columns = index.facts.columns
+def _rows(connection: Connection, name: str, index: LocalIndex, before: Facts | None, progress: Progress) -> _Change:
+    facts = index.facts
     known: dict[str, bytes] = {}
-    if same := before is not None and before.columns == columns:
+    if same := before is not None and before.columns == facts.columns:
         known = dict(connection.execute(SQL("SELECT id, {} FROM {}").format(Identifier(DIGEST), Identifier(name))))
-    rows = index.rows()
-    digests = [_digest(row) for row in rows]
-    new = [number for number, row in enumerate(rows) if known.get(row["id"]) != digests[number]]
-    gone = list(known.keys() - {row["id"] for row in rows})
-    if anew := not same or len(new) + len(gone) > MANY * len(rows):
-        table, new, gone = _new(name), list(range(len(rows))), []
-        connection.execute(rows_table(table, columns))
+    new, gone = _compared(index, known) if same else ({}, [])
+    if anew := not same or len(new) + len(gone) > MANY * facts.rows:
+        table, count, removed = _new(name), facts.rows, 0
+        connection.execute(rows_table(table, facts.columns))
     else:
-        table = name
-        changed = [*gone, *(rows[number]["id"] for number in new if rows[number]["id"] in known)]
+        table, count, removed = name, len(new), len(gone)
+        changed = [*gone, *(id for id, replaces in new.items() if replaces)]
         connection.execute(SQL("DELETE FROM {} WHERE id = ANY(%s)").format(Identifier(name)), [changed])
     progress.stage("PostgreSQL: rows")
-    names: list[Composable] = [Identifier(identifier(column.name)) for column in filterable(columns)]
+    names: list[Composable] = [Identifier(identifier(column.name)) for column in filterable(facts.columns)]
     listing = SQL(", ").join([Identifier("id"), Identifier("picture"), *names, Identifier(OTHERS), Identifier(DIGEST)])
     with connection.cursor().copy(SQL("COPY {} ({}) FROM STDIN").format(Identifier(table), listing)) as copy:
-        for done, cells in enumerate(_cells(rows, new, digests, columns), 1):
+        done = 0
+        for row in chain.from_iterable(index.row_batches(AT_ONCE)):
+            if not anew and row["id"] not in new:
+                continue
             try:
-                copy.write_row(cells)
+                copy.write_row(_cells(row, facts.columns))
             except psycopg.DataError as error:
                 raise MmdataError(
-                    f"PostgreSQL cannot keep the entry {cells[0]!r}: {error}. Remove it from the text"
+                    f"PostgreSQL cannot keep the entry {row['id']!r}: {error}. Remove it from the text"
                 ) from None
+            done += 1
             if done % AT_ONCE == 0:
-                progress.rows(done, len(new), "")
+                progress.rows(done, count, "")
     if anew:
         connection.execute(SQL("ALTER TABLE {} ADD PRIMARY KEY (id)").format(Identifier(table)))
         connection.execute(SQL("CREATE INDEX ON {} (picture, id)").format(Identifier(table)))
         connection.execute(SQL("ANALYZE {}").format(Identifier(table)))
-    return _Change(len(new), len(gone), anew)
+    return _Change(count, removed, anew)
 
 
-def _cells(
-    rows: Sequence[dict[str, Any]], numbers: list[int], digests: list[bytes], columns: list[Column]
-) -> Iterator[list[Any]]:
-    own = [column.name for column in filterable(columns)]
-    others = [column.name for column in columns if column.kind == "other"]
-    for number in numbers:
-        row = rows[number]
-        rest = {name: row[name] for name in others if row[name] is not None}
-        told = json.dumps(rest, ensure_ascii=False) if rest else None
-        yield [row["id"], row["picture"], *(row[name] for name in own), told, digests[number]]
+def _compared(index: LocalIndex, known: dict[str, bytes]) -> tuple[dict[str, bool], list[str]]:
+    """Entries that are to be written, by id, and whether each replaces one; ids that are there no more.
+
+    Args:
+        known: digest by id of those that are there; emptied.
+    """
+    new = {}
+    for row in chain.from_iterable(index.row_batches(AT_ONCE)):
+        there = known.pop(row["id"], None)
+        if there != _digest(row):
+            new[row["id"]] = there is not None
+    return new, list(known)
+
+
+def _cells(row: dict[str, Any], columns: Sequence[Column]) -> list[Any]:
+    rest = {c.name: row[c.name] for c in columns if c.kind == "other" and row[c.name] is not None}
+    told = json.dumps(rest, ensure_ascii=False) if rest else None
+    return [row["id"], row["picture"], *(row[column.name] for column in filterable(columns)), told, _digest(row)]
 
 
 def _digest(row: dict[str, Any]) -> bytes:

@@ -11,8 +11,8 @@ from ..errors import ReleaseError
 from ..pages.page import clipped, rendered, write
 from ..pages.thumbnails import CHUNK, Thumbnails, thumbnail
 from .facts import Found, Hit
-from .found import called, main_columns, shown
 from .pictures import Pictures
+from .screen import main_columns, shown
 
 SIDE = 360
 """Longest side of a picture, shown at up to 230 CSS pixels: sharp on a phone."""
@@ -49,7 +49,7 @@ def page(found: Found, asked: dict[str, str], thumbnails: Thumbnails, licence: s
     order = main_columns(found)
     data = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "facts": found.facts.model_dump(exclude={"columns"}) | {"model": called(found.facts.model)},
+        "facts": found.facts.model_dump(exclude={"columns"}) | {"model": found.facts.called},
         "newer": found.newer,
         "milliseconds": found.milliseconds,
         "asked": asked,

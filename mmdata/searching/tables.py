@@ -1,4 +1,4 @@
-"""How an index lies in PostgreSQL: its tables, by name, and the list of all of them.
+"""How an index lies in PostgreSQL: its tables, by name, the list of all of them, and a database made ready for them.
 
 mmdata_indexes                     name, facts, stamp (another after each change)
 mmdata_<corpus>_<model>_<hash>       picture, embedding (halfvec, indexed), vector (float32, to score what is found)
@@ -15,10 +15,14 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from pydantic import ValidationError
 
 from ..errors import MmdataError
+from ..progress import Progress
 from .conditions import DIGEST, OTHERS, identifier
 from .connecting import Connection, Database
 from .facts import Column, Facts
 
+EXTENSION = "CREATE EXTENSION vector"
+PGVECTOR = (0, 8)
+"""The first with iterative scans."""
 INDEXES = "mmdata_indexes"
 TYPES = {
     "text": 'text COLLATE "C"',
@@ -40,6 +44,49 @@ class Listed(NamedTuple):
     name: str
     facts: Facts
     stamp: str
+
+
+def prepared(connection: Connection, database: Database) -> None:
+    """See that pgvector and the list of indexes are there: what is left, where publishing fails, does no harm."""
+    with connection.transaction():
+        locked(connection, "mmdata", None)  # Two who make the same at once would fail.
+        find = "SELECT extversion FROM pg_extension WHERE extname = 'vector'"
+        version = connection.execute(find).fetchone()
+        if version is None:
+            version = _with_pgvector(connection, database, find)
+        if tuple(int(part) for part in version[0].split(".")[:2]) < PGVECTOR:
+            raise MmdataError(
+                f"{database.place} has pgvector {version[0]}; {'.'.join(map(str, PGVECTOR))} is needed. Install it there, "
+                "then: ALTER EXTENSION vector UPDATE"
+            )
+        if connection.execute("SELECT to_regclass(%s)", [INDEXES]).fetchone() == (None,):
+            made = SQL("CREATE TABLE {} (name text PRIMARY KEY, facts jsonb NOT NULL, stamp text NOT NULL)")
+            connection.execute(made.format(Identifier(INDEXES)))
+
+
+def _with_pgvector(connection: Connection, database: Database, find: Any) -> Any:
+    try:
+        connection.execute(EXTENSION)
+    except psycopg.errors.InsufficientPrivilege:
+        raise MmdataError(
+            f"{database.place} has no pgvector in it, and this user may not add it. Ask its owner to run there: "
+            "CREATE EXTENSION vector"
+        ) from None
+    except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
+        raise MmdataError(
+            f"{database.place} does not have pgvector. Install it on the server (Debian: postgresql-NN-pgvector; Docker: "
+            "pgvector/pgvector), then run the same command again"
+        ) from None
+    return connection.execute(find).fetchone()
+
+
+def locked(connection: Connection, name: str, progress: Progress | None) -> None:
+    """Be the one who publishes it, until the transaction ends."""
+    key = int.from_bytes(sha256(name.encode()).digest()[:8], "big", signed=True)
+    if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", [key]).fetchone() != (True,):
+        if progress is not None:
+            progress.stage("PostgreSQL: waiting for another who publishes it")
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 def name_of(corpus: str, model: str) -> str:
@@ -91,8 +138,9 @@ def rows_table(name: str, columns: Sequence[Column]) -> Composed:
 
 
 def value_columns(columns: Sequence[Column]) -> Composable:
-    """The names of the columns of values, and of the others', to be read."""
-    return SQL(", ").join([*(Identifier(identifier(c.name)) for c in filterable(columns)), Identifier(OTHERS)])
+    """The names of the columns of values, and last of the others', where there are any, to be read."""
+    others = [Identifier(OTHERS)] if len(filterable(columns)) < len(columns) else [SQL("NULL")]
+    return SQL(", ").join([*(Identifier(identifier(c.name)) for c in filterable(columns)), *others])
 
 
 def values_in(cells: Sequence[Any], columns: Sequence[Column]) -> dict[str, Any]:

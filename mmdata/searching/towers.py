@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from ..errors import MmdataError
+from ..sources.base import first_line
 
 INSTALL = "`pip install 'mmdata-corpus[search]'`"
 WANTED = "Give a CLIP, SigLIP or Qwen3-VL embedding model of the Hub that can be reached from here, the folder of one, or builtin"
@@ -45,7 +46,7 @@ class Towers:
             self._see = transformers.AutoImageProcessor.from_pretrained(name)
             self._read = transformers.AutoTokenizer.from_pretrained(name)
         except (OSError, ValueError, ImportError) as error:
-            raise MmdataError(f"{what} {name!r} cannot be loaded: {first_line(error)}. {wanted}") from None
+            raise MmdataError(f"{what} {name!r} cannot be loaded: {first_line(error).rstrip('.')}. {wanted}") from None
         if not hasattr(self.model, "get_image_features") or not hasattr(self.model, "get_text_features"):
             kind = self.model.config.model_type
             raise MmdataError(
@@ -73,8 +74,3 @@ class Towers:
             made = function(**{name: part.to(self.model.device) for name, part in inputs.items()})
         made = getattr(made, "pooler_output", made)
         return np.asarray(made.float().cpu().numpy())
-
-
-def first_line(error: Exception) -> str:
-    """Of a library's message, which may go on for a page."""
-    return str(error).strip().partition("\n")[0].rstrip(".")

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..corpus import Corpus
@@ -67,6 +69,14 @@ class VectorFile:
         with (self.home / "hashes.bin").open("rb") as file:
             return np.frombuffer(file.read(self.count * HASH), np.uint8).reshape(-1, HASH)
 
+    def numbers(self, pictures: pl.Series) -> pl.Series:
+        """The number of each picture's vector, by its hash in hex; null where it has none."""
+        hashes = self.hashes
+        binary = pa.Array.from_buffers(pa.binary(HASH), len(hashes), [None, pa.py_buffer(hashes.tobytes())])
+        known = pl.DataFrame({"picture": pl.Series(binary.cast(pa.binary())).bin.encode("hex")})
+        asked = pl.DataFrame({"picture": pictures})
+        return asked.join(known.with_row_index("number"), on="picture", how="left", maintain_order="left")["number"]
+
     @property
     def vectors(self) -> Vectors:
         """(N, D), mapped from the file: nothing of it is in memory before it is read."""
@@ -109,24 +119,24 @@ class Appending:
             self.commit()
 
     def commit(self) -> None:
-        """Put all on the disk: when it returns, they outlive a power cut."""
-        if self._waiting:
-            vectors = b"".join(np.ascontiguousarray(some, "<f4").tobytes() for _, some in self._waiting)
-            hashes = b"".join(hash for some, _ in self._waiting for hash in some)
+        """Put all on the disk: when it returns, they outlive a power cut.
+
+        Where it fails or is interrupted they are lost, as by a kill: written once more, they would be there twice.
+        """
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            vectors = b"".join(np.ascontiguousarray(some, "<f4").tobytes() for _, some in waiting)
+            hashes = b"".join(hash for some, _ in waiting for hash in some)
             for file, content in ((self._vectors, vectors), (self._hashes, hashes)):
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())  # The vectors, before any hash promises them.
-            self._waiting = []
         self._synced = time.monotonic()
 
     def close(self) -> None:
         """What was appended is kept, also where what came after it failed."""
-        try:
+        with self._vectors, self._hashes:
             self.commit()
-        finally:
-            self._vectors.close()
-            self._hashes.close()
 
 
 @contextmanager

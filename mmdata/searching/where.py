@@ -32,6 +32,10 @@ NESTING = 30
 """Brackets, `not` or minus within one another that it may have; sqlglot needs twenty Python frames for each."""
 
 
+class FilterError(MmdataError):
+    """A filter is none: a mistake of who asks."""
+
+
 @dataclass(frozen=True)
 class Where:
     """A filter that its columns allow."""
@@ -62,7 +66,7 @@ def parse(text: str, columns: Sequence[Column]) -> Where:
     """The filter that a text is.
 
     Raises:
-        MmdataError: it is none; it names a column that is not there, or compares one with what it cannot be.
+        FilterError: it is none; it names a column that is not there, or compares one with what it cannot be.
     """
     try:
         where = Where(text, Reader(columns).condition(_tree(text)))
@@ -76,7 +80,7 @@ def parse(text: str, columns: Sequence[Column]) -> Where:
     shown = text if len(text) <= 200 else text[:199] + "…"
     choices = ", ".join(quoted(column.name) for column in columns) or "no column"
     example = next((quoted(c.name) for c in columns if c.kind in ("text", "texts") and c.name != "id"), "name")
-    raise MmdataError(
+    raise FilterError(
         f"where {shown!r}: {what}. It may use: {choices}; text stands in single quotes: {example} = '건선'"
     )
 

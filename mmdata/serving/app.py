@@ -1,29 +1,30 @@
 """The service: what can be asked over HTTP, and how it is answered."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, FastAPI, Form, Response
+from fastapi import APIRouter, Depends, FastAPI, Form, HTTPException, Response
 from fastapi import Path as InPath
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, Field
 
+from ..errors import CorpusError, MmdataError
 from ..searching.encoders import Encoder
 from ..searching.facts import Facts, Found, Index
 from ..searching.pictures import Pictures
-from .forms import SHA256, AskedAnyhow, Search, multipart, search_form
+from .forms import SHA256, AskedAnyhow, Search, Wished, multipart, search_form, wish_form
 from .limits import Keyed, Limited
 from .logs import Logged
-from .problems import ASKED, documented, tell
-from .recommendation import add_recommend
+from .problems import AGAIN, ASKED, away, documented, tell
 from .settings import Settings
 from .static import FILES, answering
 from .working import Work
 
 if TYPE_CHECKING:
-    from .recommending import Advisor
+    from .advising import Advisor
 
 
 class Status(BaseModel):
@@ -59,7 +60,7 @@ def create_app(
     Args:
         index: what is searched. It is not closed at the end.
         encoder: the index's model.
-        pictures: of the release that the index is of.
+        pictures: of the release that the index is of; where it follows what is published, they follow it.
         settings: limits, and the key.
         advisor: what makes recommendations of neighbours; without one there is no /recommend.
     """
@@ -67,7 +68,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        work.open()
         yield
         work.close()
         if advisor:
@@ -87,7 +87,7 @@ def create_app(
     keyed = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))] if settings.key else [])
     _add_search(keyed, work, advisor.wish.model_json_schema() if advisor else None)
     if advisor:
-        add_recommend(keyed, work, advisor)
+        _add_recommend(keyed, work, advisor)
     app.include_router(keyed)
     for layer in (Limited, Keyed):  # The last is outermost: who has no key takes no one's place.
         app.add_middleware(layer, settings=settings)
@@ -114,12 +114,11 @@ def _everyone(work: Work) -> APIRouter:
 
 
 def _add_search(routes: APIRouter, work: Work, wish: dict[str, Any] | None) -> None:
-    facts = work.index.facts
-    form = search_form(facts)
+    form = search_form(work.index)
 
     @routes.get("/facts", summary="What is served", responses=documented(401, 500, 503, 504))
     async def of_the_service() -> Service:
-        return Service(index=work.index.facts, words=not work.no_words, wish=wish, max_mb=work.settings.max_mb)
+        return Service(index=work.facts, words=not work.no_words, wish=wish, max_mb=work.settings.max_mb)
 
     @routes.post(
         "/embed",
@@ -128,7 +127,7 @@ def _add_search(routes: APIRouter, work: Work, wish: dict[str, Any] | None) -> N
         openapi_extra=multipart("image"),
     )
     async def embed(asked: Annotated[AskedAnyhow, Form(media_type="multipart/form-data")]) -> Embedding:
-        vector = await work.vector(asked)
+        vector, facts = await work.vector(asked), work.facts
         return Embedding(
             vector=vector.tolist(), model=facts.model, revision=facts.revision, dimensions=facts.dimensions
         )
@@ -152,3 +151,37 @@ def _add_search(routes: APIRouter, work: Work, wish: dict[str, Any] | None) -> N
     async def picture(sha256: Annotated[str, InPath(pattern=SHA256)]) -> Response:
         headers = {"Cache-Control": "private, max-age=86400, immutable"}
         return Response(await work.thumbnail(sha256), media_type="image/jpeg", headers=headers)
+
+
+def _add_recommend(routes: APIRouter, work: Work, advisor: "Advisor") -> None:
+    """`POST /recommend`, with the forms of this corpus's own: where a corpus and a model server can say what goes with it."""
+    from . import advising  # With openai, which takes a second.
+
+    form = wish_form(work.index, advisor.wish)
+    suggestion: Any = advisor.suggestion
+
+    @routes.post(
+        "/recommend",
+        summary="What goes with a picture",
+        responses=documented(*ASKED, 502),
+        response_model=suggestion,
+        openapi_extra=multipart("image", "wish"),
+    )
+    async def recommend(given: Annotated[form, Form(media_type="multipart/form-data")]) -> Any:  # type: ignore[valid-type]
+        asked = cast(Wished, given)
+        vector = await work.vector(asked)
+        found = await work.nearest(vector, asked.k, asked.where)
+        picture = await work.shown(asked, advising.MAX_SIDE)
+        try:
+            return await advisor.recommend(picture, found.hits, asked.wish or advisor.wish())
+        except advising.NoServer as error:
+            wait = max(AGAIN, math.ceil(error.wait or 0))
+            raise HTTPException(503, str(error), {"Retry-After": str(wait)}) from error
+        except advising.TooSlow as error:
+            raise HTTPException(504, str(error)) from error
+        except advising.BadAnswer as error:
+            raise HTTPException(502, str(error)) from error
+        except CorpusError as error:  # A fault of its code: nothing that a client could put right.
+            raise error.__cause__ or RuntimeError("recommend.py fails") from None
+        except (OSError, MmdataError) as error:
+            raise away(f"the index of {work.index.facts.corpus}") from error

@@ -1,12 +1,16 @@
 """What a client may ask: the fields of each form."""
 
 import json
+from contextlib import suppress
 from typing import Annotated, Any, Self
 
 from fastapi import UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
-from ..searching.facts import Facts
+from ..errors import MmdataError
+from ..searching.facts import Index
+from ..searching.grammar import quoted
+from ..searching.where import FilterError, parse
 
 SHA256 = r"^[0-9a-f]{64}$"
 Filter = Annotated[str, Field(max_length=2_000, pattern=r"^[^\u0000]*$")]
@@ -14,6 +18,8 @@ Filter = Annotated[str, Field(max_length=2_000, pattern=r"^[^\u0000]*$")]
 Words = Annotated[str, Field(max_length=2_000, pattern=r"^[^\u0000]*[^\s\u0000][^\u0000]*$")]
 NEAREST = 100
 """Hits, at most."""
+LETTERS = 40
+"""Of a value in an example, at most."""
 
 
 def _may(**said: Any) -> Any:
@@ -70,15 +76,15 @@ class Wished(Asked):
     wish: Any = _may()
 
 
-def search_form(facts: Facts) -> type[Search]:
+def search_form(index: Index) -> type[Search]:
     """The form of a search in this index."""
-    return create_model("SearchForm", __base__=Search, __doc__=Search.__doc__, where=_where(facts))
+    return create_model("SearchForm", __base__=Search, __doc__=Search.__doc__, where=_where(index))
 
 
-def wish_form(facts: Facts, wish: type[BaseModel]) -> type[Wished]:
+def wish_form(index: Index, wish: type[BaseModel]) -> type[Wished]:
     """The form of a recommendation from this index."""
     wanted: Any = Annotated[wish, BeforeValidator(_json)], _may(description="What is wished for, as JSON.")
-    return create_model("WishForm", __base__=Wished, __doc__=Wished.__doc__, where=_where(facts), wish=wanted)
+    return create_model("WishForm", __base__=Wished, __doc__=Wished.__doc__, where=_where(index), wish=wanted)
 
 
 def multipart(*names: str) -> dict[str, Any]:
@@ -95,23 +101,38 @@ def _json(text: Any) -> Any:
         raise ValueError("it is no JSON") from None
 
 
-def _where(facts: Facts) -> Any:
-    columns = ", ".join(f"{column.name} ({column.kind})" for column in facts.askable)
+def _where(index: Index) -> Any:
+    columns = ", ".join(f"{column.name} ({column.kind})" for column in index.facts.askable)
     return Filter, _may(
         description="Only entries for which this holds: columns and values with =, !=, <, <=, >, >=, in, between, like, "
         f"is null, and, or, not. Columns: {columns}.",
-        examples=_examples(facts),
+        examples=_examples(index),
         json_schema_extra={"format": "where"},
     )
 
 
-def _examples(facts: Facts) -> list[str]:
-    """Filters that this index understands."""
-    of = {column.kind: _quoted(column.name) for column in reversed(facts.columns)}
-    made = [f"{of[kind]} < 50000" for kind in ("whole", "real") if kind in of][:1]
-    made += [f"{of['text']} like '%원피스%'", f"{of['text']} != 'dress'"] if "text" in of else []
-    return made or ["id is not null"]
+def _examples(index: Index) -> list[str]:
+    """Filters that this index understands, of its first entry's values."""
+    made: dict[str, str] = {}
+    with suppress(OSError, MmdataError):  # Whether it answers, /ready says.
+        for row in index.rows(limit=1):
+            for column in index.facts.columns:
+                value = row[column.name]
+                one = value[0] if isinstance(value, list) and value else value
+                if isinstance(one, str) and len(one) <= LETTERS:
+                    made.setdefault(column.kind, f"{quoted(column.name)} = {_literal(one)}")
+                elif isinstance(one, int | float) and not isinstance(one, bool):
+                    made.setdefault("number", f"{quoted(column.name)} <= {one}")
+    return [one for one in made.values() if _is_filter(one, index)] or ["id is not null"]
 
 
-def _quoted(name: str) -> str:
-    return name if name.isidentifier() and name.isascii() else '"' + name.replace('"', '""') + '"'
+def _is_filter(text: str, index: Index) -> bool:
+    """A column may be called as a word of SQL is."""
+    try:
+        return bool(parse(text, index.facts.askable))
+    except FilterError:
+        return False
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -14,6 +14,8 @@ from .static import FILES
 
 OPEN = {*FILES, "/health", "/ready"}
 """Told to everyone, and at any time."""
+WAITING = 512
+"""Requests at once; one more is told to come again."""
 DRAINED = 8
 """Times the limit that is read of too large a body, and thrown away: most clients hear no answer before they have
 sent all."""
@@ -45,7 +47,7 @@ class Limited:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in OPEN:
             await self.app(scope, receive, send)
-        elif self.running >= self.settings.waiting:
+        elif self.running >= WAITING:
             said = f"{self.running} requests are being answered already. Try again in a moment"
             await problem(503, said)(scope, receive, send)
         else:

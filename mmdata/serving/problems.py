@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from ..errors import MmdataError
+from ..searching.where import FilterError
 
 AGAIN = 2
 """Seconds after which a client may try again."""
@@ -83,9 +84,11 @@ def tell(app: FastAPI) -> None:
 
 @contextmanager
 def needing(what: str) -> Iterator[None]:
-    """Whatever goes wrong in the block, it is no one's mistake: what is needed does not answer, which is a 503."""
+    """What goes wrong in the block, but a filter that is none, is no one's mistake: what is needed does not answer, a 503."""
     try:
         yield
+    except FilterError:
+        raise
     except (OSError, MmdataError) as error:  # A timeout is an OSError.
         raise away(what) from error
 

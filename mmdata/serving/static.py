@@ -12,7 +12,7 @@ FILES = {
     "/": ("text/html", [HOME / "page.html"]),
     "/page.css": ("text/css", [page.COMMON / "page.css", HOME / "page.css"]),
     "/wish.js": ("text/javascript", [HOME / "wish.js"]),
-    "/page.js": ("text/javascript", [HOME / "page.js"]),
+    "/page.js": ("text/javascript", [page.COMMON / "dom.js", HOME / "page.js"]),
 }
 """Path → kind, and the files that are served there as one."""
 POLICY = (

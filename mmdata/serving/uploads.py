@@ -9,10 +9,12 @@ from ..errors import MmdataError
 from ..searching.decoding import decoded
 
 KINDS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 50_000_000
+"""Of an upload: a phone's picture; 150 MB decoded."""
 
 
-def checked(data: bytes, max_pixels: int) -> bytes:
-    """The bytes, if they are a JPEG, PNG or WebP of so many pixels at most. Nothing is decoded yet.
+def checked(data: bytes) -> bytes:
+    """The bytes, if they are a JPEG, PNG or WebP of MAX_PIXELS at most. Nothing is decoded yet.
 
     Raises:
         HTTPException: 415, it is none.
@@ -24,11 +26,11 @@ def checked(data: bytes, max_pixels: int) -> bytes:
     except UnidentifiedImageError:
         raise HTTPException(415, "image: the upload is no JPEG, PNG or WebP. Save it as one of these") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise MmdataError(_too_many("it has", max_pixels)) from None
+        raise MmdataError(_too_many("it has")) from None
     except Exception as error:  # On damaged files Pillow's decoders raise nearly everything.
         raise MmdataError(f"image: its header cannot be read ({type(error).__name__}). Send it anew") from None
-    if width * height > max_pixels:
-        raise MmdataError(_too_many(f"{width} × {height} are", max_pixels))
+    if width * height > MAX_PIXELS:
+        raise MmdataError(_too_many(f"{width} × {height} are"))
     return data
 
 
@@ -39,5 +41,5 @@ def redrawn(data: bytes, side: int, quality: int) -> bytes:
     return out.getvalue()
 
 
-def _too_many(what: str, most: int) -> str:
-    return f"image: {what} more than {most:,} pixels. Send a smaller picture"
+def _too_many(what: str) -> str:
+    return f"image: {what} more than {MAX_PIXELS:,} pixels. Send a smaller picture"

@@ -2,15 +2,20 @@
 
 import time
 from pathlib import Path
+from statistics import mean, median
+from typing import Literal
 
 from ..corpus import Corpus
 from ..progress import Progress, Silent
-from ..searching.encoders import BUILTIN, encoder
-from ..searching.facts import Indexed
+from ..searching.encoders import encoder
+from ..searching.facts import BUILTIN, Index, Indexed, Latency
 from ..searching.indexing import embedded
-from ..searching.latency import measured
 from ..searching.local import LocalIndex
+from ..searching.screen import as_json as as_json
+from ..searching.screen import as_screen as as_screen
 from ..views import newest_or_sample
+
+QUERIES, NEAREST = 100, 10
 
 
 def index(
@@ -65,3 +70,24 @@ def index(
         facts=found.facts, embedded=done.embedded, skipped=done.skipped, notes=done.notes, latency=latency,
         seconds=time.monotonic() - began,
     )  # fmt: skip
+
+
+def measured(index: Index, exact: LocalIndex, backend: Literal["file", "postgresql"]) -> Latency:
+    """The median of a search for the ten nearest, and the share of the exact ten that it finds.
+
+    Args:
+        index: is measured.
+        exact: of the same pictures, which has what is true; may be `index` itself.
+    """
+    asked = exact.some(QUERIES)
+    seconds, shares = [], []
+    for vector in asked:
+        began = time.perf_counter()
+        found = index.nearest(vector, NEAREST)
+        seconds.append(time.perf_counter() - began)
+        if index is not exact:
+            true = exact.nearest(vector, NEAREST)
+            # As near as the last of the ten is as good: which of equals is found is chance.
+            shares.append(sum(hit.score >= true[-1].score - 1e-4 for hit in found) / len(true))
+    recall = mean(shares) if shares else 1.0
+    return Latency(backend=backend, queries=len(asked), p50=1000 * median(seconds), recall=recall)

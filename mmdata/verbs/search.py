@@ -11,9 +11,9 @@ from ..progress import Progress, Silent
 from ..searching.decoding import Unreadable, decoded
 from ..searching.encoders import Encoder
 from ..searching.facts import Found, Vectors
-from ..searching.found import as_json as as_json
-from ..searching.found import as_screen as as_screen
 from ..searching.opening import encoder_of, newer, opened
+from ..searching.screen import as_json as as_json
+from ..searching.screen import as_screen as as_screen
 from ..searching.sheet import write_sheet
 
 MOST = 1000
@@ -65,7 +65,7 @@ def search(
         if where is not None:
             from ..searching.where import parse
 
-            parse(where, index.facts.columns)  # Before a model is loaded for a minute.
+            parse(where, index.facts.askable)  # Before a model is loaded for a minute.
         progress.stage(f"model {index.facts.model}")
         encoder = encoder_of(corpus, index.facts)
         vector = _seen(encoder, asked, image) if text is None else np.asarray(encoder.texts([text])[0], np.float32)

@@ -11,7 +11,6 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
 from pydantic import SecretStr
 
 from ..corpus import Corpus
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from ..searching.facts import Index
-    from ..serving.recommending import Advisor
+    from ..serving.advising import Advisor
 
 KEY = "MMDATA_API_KEY"
 LOOPBACK = ("127.", "localhost", "::1")
@@ -44,7 +43,10 @@ def serve(
     max_mb: float = 10.0,
     timeout: float = 30.0,
 ) -> None:
-    """Answer searches over HTTP until SIGTERM or Ctrl-C. One index is served as it is now: after `mmdata index`, start anew.
+    """Answer searches over HTTP until SIGTERM or Ctrl-C.
+
+    The index in the folder is served as it is now: after `mmdata index`, start anew. What is published in PostgreSQL is
+    followed, and so are the pictures, where that release is in the folder; by another model, start anew.
 
     Where MMDATA_API_KEY is set, clients must send it as `Authorization: Bearer …`; else everyone may ask who reaches the
     address. Each request is a line of JSON on stderr.
@@ -78,14 +80,13 @@ def serve(
         try:
             facts = index.facts
             seeing = encoder_of(corpus, facts)
-            seeing.pictures([Image.new("RGB", (64, 64))])  # The first takes longer.
             advises = _advisor(corpus, index, base_url, advisor, THINKING * timeout) if advisor else None
             app = create_app(index, seeing, Pictures(corpus, facts.version), settings, advises)
             if later := newer(corpus, facts):
                 _say(
                     f"There is a newer release, {later}, without an index: `mmdata index {corpus.folder}`, then start anew."
                 )
-            _run(app, listening, f"{corpus.name} {facts.version} by {facts.model}", settings.key is not None)
+            _run(app, listening, f"{corpus.name} {facts.version} by {facts.called}", settings.key is not None)
         finally:
             index.close()
 
@@ -100,7 +101,7 @@ def _require(*modules: str) -> None:
 
 
 def _advisor(corpus: Corpus, index: "Index", base_url: str | None, model: str, timeout: float) -> "Advisor":
-    from ..serving.recommending import advisor_of  # With openai, which takes a second.
+    from ..serving.advising import advisor_of  # With openai, which takes a second.
 
     found = advisor_of(corpus, index, base_url, model, timeout=timeout)
     if found is None:

@@ -1,6 +1,4 @@
-"use strict";
 // Everything that comes from the service goes into the page as text, never as markup.
-const $ = (id) => document.getElementById(id);
 const FEW = 12, MANY = 60;
 const WORDS = {
   en: {
@@ -31,14 +29,6 @@ const WORDS = {
 let language = navigator.language.startsWith("ko") ? "ko" : "en", words = WORDS[language];
 let service = null, asked = null, k = FEW, found = null, suggestion = null, running = null, saying = null;
 const whole = (n) => n.toLocaleString(language);
-
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties))
-    name in element ? (element[name] = value) : element.setAttribute(name, value);
-  element.append(...children.filter((c) => c !== null));
-  return element;
-}
 
 // Asking the service. A fault is thrown with the sentence that the service says.
 class Fault extends Error {}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .facts import Vectors
+from ..searching.facts import Vectors
 
 Numbers = npt.NDArray[np.int32]
 Places = npt.NDArray[np.int64]
@@ -21,8 +21,8 @@ NEVER = np.float32(-2)
 class Compared(NamedTuple):
     """What became of N pictures."""
 
-    nearest: Numbers
-    """(N, k): the nearest that may vote, the nearest first, -1 where there are fewer."""
+    nearest: list[Numbers]
+    """Of each of the `voters`, (N, k): those of them that are nearest, the nearest first, -1 where there are fewer."""
     twin: Numbers
     """(N,): one before it that is nearly the same, the gravest; -1 without any."""
     cosine: npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ def compared(
     near: float,
     *,
     mates: Sequence[Numbers] = (),
-    voters: Flags | None = None,
+    voters: Sequence[Flags] = (),
     grave: Sequence[Numbers] = (),
     alike: Callable[[Vectors, Vectors], Vectors] | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
@@ -51,15 +51,17 @@ def compared(
         k: nearest wanted of each.
         near: from which cosine on two are nearly the same.
         mates: numberings (N,) of groups; two of one number do not vote on each other. -1 is no group.
-        voters: (N,) who is among the nearest at all; everybody without it.
+        voters: (N,) who is among the nearest at all, for each question that is put to them.
         grave: numberings (N,) in which two that are nearly the same should agree; -1 is not known. A pair that differs in
             one is graver than one that does not; of equally grave ones the nearest is taken, then the first.
         alike: of vectors (n, D) and (m, D), how nearly the same the pictures are (n, m), in place of their cosines.
         tell: told of (pictures done, N).
     """
     many = len(places)
+    asked = {one.tobytes(): one for one in voters}  # Fields in which every picture has a label ask the same.
+    found = {key: np.full((many, k), -1, np.int32) for key in asked}
     made = Compared(
-        np.full((many, k), -1, np.int32),
+        [found[one.tobytes()] for one in voters],
         np.full(many, -1, np.int32),
         np.zeros(many, np.float32),
         np.zeros(many, np.int32),
@@ -69,7 +71,7 @@ def compared(
         rows = np.arange(top, min(top + ROWS, many))
         block = np.asarray(vectors[places[rows]], np.float32)
         one, two = _silenced(rows, groups)
-        best, gravest = _Best(len(rows), k), np.full(len(rows), -np.inf)
+        best, gravest = {key: _Best(len(rows), k) for key in asked}, np.full(len(rows), -np.inf)
         for left in range(0, many, COLUMNS):
             columns = np.arange(left, min(left + COLUMNS, many))
             pictures = np.asarray(vectors[places[columns]], np.float32)
@@ -79,10 +81,10 @@ def compared(
                 _keep_twins(seen, rows, columns, near, grave, gravest, made)
             here = (two >= columns[0]) & (two <= columns[-1])
             cosines[one[here] - top, two[here] - left] = NEVER
-            if voters is not None:
-                cosines[:, ~voters[columns]] = NEVER
-            best.take(cosines, left)
-        made.nearest[rows] = best.at
+            for key, they in asked.items():
+                best[key].take(cosines if they.all() else np.where(they[columns], cosines, NEVER), left)
+        for key, nearest in best.items():
+            found[key][rows] = nearest.at
         tell(int(rows[-1]) + 1, many)
     return made
 

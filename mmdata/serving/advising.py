@@ -22,7 +22,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..annotation.client import client_for
 from ..annotation.prompt import response_format
-from ..annotation.questions import media_type, smaller
 from ..annotation.sending import send
 from ..annotation.verdict import Reply, Trouble, without
 from ..corpus import Corpus
@@ -134,13 +133,12 @@ class Advisor:
         """What goes with a picture.
 
         Args:
-            picture: a file's bytes, of any kind that Pillow opens.
+            picture: a JPEG, as large as the model is to see it: MAX_SIDE at most.
             hits: entries near it, the nearest first.
             wish: of the type `self.wish`.
 
         Raises:
             NoServer, TooSlow, BadAnswer: there is no advice.
-            MmdataError: the picture cannot be read.
             CorpusError: recommend.py fails.
         """
         try:
@@ -153,7 +151,7 @@ class Advisor:
     async def _advised(self, question: str, picture: bytes, wish: BaseModel, hits: list[Hit]) -> BaseModel:
         try:
             async with asyncio.timeout(self._timeout):
-                url = await asyncio.to_thread(_url_of, picture)
+                url = f"data:image/jpeg;base64,{base64.b64encode(picture).decode()}"
                 async with self._slots:
                     return await self._asked(question, url, wish, hits)
         except TimeoutError:
@@ -225,14 +223,6 @@ def _module_of(corpus: Corpus) -> ModuleType:
     if missing := [name for name in PARTS if not hasattr(module, name)]:
         raise CorpusError(f"{corpus.folder / FILE}.py has no {', '.join(missing)}. It needs {', '.join(PARTS)}")
     return module
-
-
-def _url_of(picture: bytes) -> str:
-    try:
-        sent, _ = smaller(picture, MAX_SIDE)
-        return f"data:{media_type(sent)};base64,{base64.b64encode(sent).decode()}"
-    except (OSError, ValueError) as error:
-        raise MmdataError(f"the picture cannot be read: {error}") from None
 
 
 def _trouble(trouble: Trouble, said: str) -> MmdataError:
