@@ -565,7 +565,7 @@ def index(
 def search(
     folder: Folder,
     image: Annotated[
-        Path | None, typer.Option(help="A picture like those that are wanted.", show_default=False)
+        str | None, typer.Option(help="A picture like those that are wanted.", metavar="PATH", show_default=False)
     ] = None,
     text: Annotated[str | None, typer.Option(help='Or words: "파란 원피스".', show_default=False)] = None,
     where: Annotated[
@@ -594,7 +594,7 @@ def search(
     if as_json:
         print(verb.as_json(found))
     else:
-        out.print(verb.as_screen(found))
+        out.print(verb.as_screen(found, folder))
         if html:
             out.print(f"\nWith pictures: {html}", markup=False, soft_wrap=True)
 

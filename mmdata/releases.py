@@ -194,16 +194,24 @@ def blaming_damage(folder: Path, manifest: Manifest) -> Iterator[None]:
 
 
 @contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """A full or failing disk as a message."""
+def explained(
+    folder: Path, kept: str = "The releases there are as they were", error: type[MmdataError] = BuildError
+) -> Iterator[None]:
+    """A full or failing disk as a message, raised as `error`.
+
+    Args:
+        folder: what is written to.
+        kept: what is there still, as a sentence without its full stop.
+    """
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
-        number = error.errno if isinstance(error, OSError) else None
-        why = os.strerror(number) if number else str(error)
+    except (OSError, sqlite3.Error) as fault:
+        said = re.search(r"\[errno (\d+)\]", str(fault))  # Arrow has it in its text only.
+        number = fault.errno if isinstance(fault, OSError) and fault.errno else int(said[1]) if said else None
+        why = os.strerror(number) if number else str(fault)
         full = number in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} or "full" in why
-        raise BuildError(
-            f"{folder}: cannot be written: {why}. The releases there are as they were. "
+        raise error(
+            f"{folder}: cannot be written: {why}. {kept}. "
             + ("Free some disk space" if full else "Put that right")
             + " and run the same command again"
         ) from None

@@ -4,13 +4,14 @@ import asyncio
 import shutil
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.testclient import TestClient
 
 import mmdata
 from mmdata.searching.encoders import encoder
@@ -87,6 +88,13 @@ def app_of(folder: Path, *, speaking=True, advisor=None, index=None, **settings)
     index = index or LocalIndex(mmdata.Corpus(folder))
     pictures = Pictures(mmdata.Corpus(folder), index.facts.version)
     return create_app(index, Speaking() if speaking else encoder("builtin"), pictures, Settings(**settings), advisor)
+
+
+@contextmanager
+def clients(folder):
+    """Gives a function that gives a client of a service of its own."""
+    with ExitStack() as all_of_them:
+        yield lambda **settings: all_of_them.enter_context(TestClient(app_of(folder, **settings)))
 
 
 @contextmanager

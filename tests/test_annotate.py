@@ -204,14 +204,14 @@ def test_mistakes_are_said_before_a_call_is_made(server, folder, skin, monkeypat
 
 
 def test_a_fault_of_ours_is_raised_and_what_was_answered_is_kept(server, folder, monkeypatch):
-    from mmdata.annotation import asking
+    from mmdata.annotation import sending
 
-    judge, seen = asking.judge, iter(range(100))
-    monkeypatch.setattr(asking, "judge", lambda *a: judge(*a) if next(seen) < 10 else 1 / 0)
+    judge, seen = sending.judge, iter(range(100))
+    monkeypatch.setattr(sending, "judge", lambda *a: judge(*a) if next(seen) < 10 else 1 / 0)
     with pytest.raises(ZeroDivisionError):
         annotate(folder, base_url=server.url, concurrency=4)
     assert len(held(folder)) == 10
-    monkeypatch.setattr(asking, "judge", judge)
+    monkeypatch.setattr(sending, "judge", judge)
     monkeypatch.setattr("mmdata.annotation.store.Store.add", lambda *a: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         annotate(folder, base_url=server.url)

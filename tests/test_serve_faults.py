@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from kit import encoded, photo
 from PIL import Image
-from serving import Advising, app_of, indexed_fashion
+from serving import Advising, app_of, clients, indexed_fashion
 from starlette.testclient import TestClient
 
 import mmdata
@@ -33,16 +33,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def asking(folder):
-    """Gives a client of a service of its own."""
-    opened = []
-
-    def made(**settings):
-        opened.append(TestClient(app_of(folder, **settings)).__enter__())
-        return opened[-1]
-
-    yield made
-    for one in opened:
-        one.__exit__(None, None, None)
+    with clients(folder) as made:
+        yield made
 
 
 def search(client, **fields):

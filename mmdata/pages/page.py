@@ -55,21 +55,27 @@ def rendered(template: Path, *, title: str, data: Any, thumbnails: Thumbnails, l
 def write(path: Path, text: str, what: str) -> None:
     """Write a file whole: a reader sees the old one or the new one.
 
+    Only a file is ever replaced: renaming over a device would take it away from the whole machine.
+
     Args:
-        path: the file; its folder must exist.
+        path: the file; its folder must exist. Where it is a link, what it leads to is written.
         text: what is to be in it.
         what: it is, for the message.
 
     Raises:
         ReleaseError: it cannot be written.
     """
-    new = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    place = Path(os.path.realpath(path))
+    if os.path.lexists(place) and not place.is_file():
+        kind = "a folder" if place.is_dir() else "no regular file"
+        raise ReleaseError(f"{path}: {what} cannot be written there: it is {kind}. Name a file in a folder that exists")
+    new = place.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         with new.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, path)
+        os.replace(new, place)
     except OSError as error:
         raise ReleaseError(
             f"{path}: {what} cannot be written ({error.strerror}). Name a file in a folder that exists, "

@@ -1,5 +1,6 @@
 """What is known of an index, what a search finds, and what every index can do, wherever it is kept."""
 
+import shlex
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -103,7 +104,9 @@ class Found(_Strict):
     milliseconds: float
     """The search took, without embedding what was asked."""
     newer: str = ""
-    """The newest release, where the index is of an older one."""
+    """The newest release, where the index is of an older one that was not asked for by its version."""
+    where: str = ""
+    """The filter, where there was one."""
 
 
 class Latency(_Strict):
@@ -173,6 +176,17 @@ def scores(vectors: Vectors, asked: Vectors) -> npt.NDArray[np.float64]:
 def several(what: str, models: Iterable[str]) -> MmdataError:
     """To raise where something has indexes by several models and none was chosen."""
     return MmdataError(f"{what} has indexes by several models: {', '.join(models)}. Choose one (`--model NAME`)")
+
+
+def how_to_index(folder: Path | None, model: str | None = None) -> str:
+    """The command that makes an index, for messages: it can be copied into a shell.
+
+    Args:
+        folder: of the corpus; where it is not known the command says FOLDER.
+        model: by default builtin.
+    """
+    by = "" if model in {None, BUILTIN} else f" --model {shlex.quote(str(model))}"
+    return f"`mmdata index {shlex.quote(str(folder)) if folder else 'FOLDER'}{by}`"
 
 
 def called(model: str) -> str:

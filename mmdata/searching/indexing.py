@@ -24,8 +24,8 @@ from .decoding import Unreadable, decoded
 from .encoders import Encoder
 from .entries import OWN, Entry, build_of, entries_of, made_of, view_of
 from .facts import Facts, Vectors
-from .local import FACTS
-from .vectors import Appending, ModelNote, appending
+from .local import FACTS, read
+from .vectors import Appending, ModelNote, VectorFile, appending, written_to
 
 DONE = b"mmdata done"
 """Key of what was made of what, among a Parquet file's metadata."""
@@ -81,8 +81,10 @@ def embedded(corpus: Corpus, version: str, encoder: Encoder, batch: int, progres
         _forget_what_is_gone(corpus, file.home)
         path = file.home / f"{version}.parquet"
         of = made_of(corpus, version)
-        if before := _done(path, of):
+        before, missing = _done(path, of)
+        if before and not missing:
             return before
+        lost = [f"{missing:,} of the index's entries had no vector any more: their pictures are embedded again"]
         noted, left, began = Columns(), _LeftOut(), file.count
         entries = _told(entries_of(corpus, version), _rows_of(corpus, version), progress)
         unreadable = _embed(_new(entries, file.known(), noted, left), encoder, batch, file)
@@ -103,7 +105,7 @@ def embedded(corpus: Corpus, version: str, encoder: Encoder, batch: int, progres
         )  # fmt: skip
         told = {"made_of": of, "skipped": left.count, "notes": left.notes}
         _write(path, rows.sort("id"), {FACTS: facts.model_dump_json(), DONE: json.dumps(told)})
-        return Done(file.count - began, left.count, ([anew] if anew else []) + left.notes)
+        return Done(file.count - began, left.count, ([anew] if anew else []) + (lost if missing else []) + left.notes)
 
 
 def _told(entries: Iterator[Entry], rows: int, progress: Progress) -> Iterator[Entry]:
@@ -173,19 +175,24 @@ def _forget_what_is_gone(corpus: Corpus, home: Path) -> None:
             path.unlink()
 
 
-def _done(path: Path, of: str) -> Done | None:
-    """What was done before, where there is nothing to do."""
+def _done(path: Path, of: str) -> tuple[Done | None, int]:
+    """What was done before, where it is still right, and how many of its entries have no vector any more."""
     try:
-        told = json.loads((pq.read_schema(path).metadata or {})[DONE])
-    except (OSError, KeyError, ValueError):  # Not there, or none of ours.
-        return None
-    return Done(0, told["skipped"], told["notes"]) if told["made_of"] == of else None
+        table, _ = read(path)
+        told = json.loads(table.schema.metadata[DONE])
+    except (MmdataError, KeyError, ValueError):  # Not there, damaged, or none of ours.
+        return None, 0
+    if told["made_of"] != of:
+        return None, 0
+    entries: pl.DataFrame = pl.from_arrow(table.select(["picture"]))  # type: ignore[assignment]
+    return Done(0, told["skipped"], told["notes"]), VectorFile(path.parent).numbers(entries["picture"]).null_count()
 
 
 def _write(path: Path, rows: pl.DataFrame, told: Mapping[bytes, Any]) -> None:
     """Written aside, then put in the place of the old by one rename: that is the commit."""
     aside = path.with_suffix(".new")
-    pq.write_table(rows.to_arrow().replace_schema_metadata(told), aside, compression="zstd")
-    sync(aside)
-    os.replace(aside, path)
-    sync(path.parent)
+    with written_to(path.parent):
+        pq.write_table(rows.to_arrow().replace_schema_metadata(told), aside, compression="zstd")
+        sync(aside)
+        os.replace(aside, path)
+        sync(path.parent)

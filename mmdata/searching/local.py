@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 
 from ..corpus import Corpus
 from ..errors import MmdataError
+from ..releases import Releases
 from ..sources.base import first_line
 from ..views import newest_or_sample
 from .columns import unpacked
 from .entries import build_of
-from .facts import BUILTIN, Facts, Hit, Vectors, scores, several
-from .vectors import VectorFile, home_of, homes
+from .facts import Facts, Hit, Vectors, how_to_index, scores, several
+from .vectors import VectorFile, damaged, home_of, homes
 
 Numbers = npt.NDArray[np.int64]
 Scores = TypeVar("Scores", npt.NDArray[np.float32], npt.NDArray[np.float64])
@@ -50,15 +51,20 @@ class LocalIndex:
     def __init__(self, corpus: Corpus, model: str | None = None, version: str | None = None):
         version = version or newest_or_sample(corpus)
         home = _found(corpus, model, version)
-        table, self.facts = _read(home / f"{version}.parquet")
+        table, self.facts = read(home / f"{version}.parquet")
         if self.facts.build != build_of(corpus, version):
             raise MmdataError(
                 f"The index of {corpus.name} {version} by {self.facts.model} is of another build of it. Make it anew: "
-                + _how(corpus, self.facts.model)
+                + how_to_index(corpus.folder, self.facts.model)
             )
         self._entries: pl.DataFrame = pl.from_arrow(table)  # type: ignore[assignment]
         file = VectorFile(home)
-        self._vectors = file.vectors
+        if file.model.dimensions != self.facts.dimensions:
+            numbers = f"model.json says {file.model.dimensions:,} numbers a vector, {version}.parquet {self.facts.dimensions:,}"
+            raise damaged(home, numbers, self.facts.model)
+        if fault := file.fault():
+            raise damaged(home, fault, self.facts.model)
+        self._home, self._vectors = home, file.vectors
         self._of_entry = _numbers(file, self._entries["picture"])
         """Entry → number of its vector. Entries are in order of their ids."""
         self._entries_by_vector = np.argsort(self._of_entry, kind="stable")
@@ -98,6 +104,8 @@ class LocalIndex:
         else:
             about = self._vectors @ asked
             about = about if len(among) == len(about) else about[among]
+        if not np.isfinite(about).all():  # A few of many are not noticed when it is opened.
+            raise damaged(self._home, "vectors.f32 holds what are no numbers", self.facts.model)
         if k < len(about):
             last = about[np.argpartition(about, len(about) - k)[len(about) - k :]].min()
             among = among[about >= last - CLOSE]
@@ -157,16 +165,15 @@ def facts_in(metadata: dict[bytes, bytes] | None, place: str) -> Facts:
     try:
         return Facts.model_validate_json((metadata or {})[FACTS])
     except (KeyError, ValueError):
-        raise MmdataError(f"{place} is no index. Remove it and make one with `mmdata index`") from None
+        raise MmdataError(f"{place} is no index. Remove it and make one with `mmdata index FOLDER`") from None
 
 
-def _read(path: Path) -> tuple[pa.Table, Facts]:
+def read(path: Path) -> tuple[pa.Table, Facts]:
+    """Entries and what they are of. Raises MmdataError where they are damaged."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise MmdataError(
-            f"{path} cannot be read ({first_line(error)}). Remove it and make it anew with `mmdata index`"
-        ) from None
+        raise damaged(path.parent, f"{path.name} cannot be read ({first_line(error)})") from None
     return table, facts_in(table.schema.metadata, str(path))
 
 
@@ -179,34 +186,27 @@ def _held(among: Numbers, some: Numbers) -> npt.NDArray[np.bool_]:
 def _found(corpus: Corpus, model: str | None, version: str) -> Path:
     """The folder of the one index that is meant."""
     there = [home for home in homes(corpus) if (home / f"{version}.parquet").is_file()]
+    if not there and version != "sample":
+        Releases(corpus).manifest(version)  # Where there is no such release, that is what to say.
     if model is not None:
         home = home_of(corpus, model)
         if home in there:
             return home
-        raise MmdataError(f"{corpus.name} {version} has no index by {model!r}. Make it: {_how(corpus, model)}")
+        raise MmdataError(f"{corpus.name} {version} has no index by {model!r}. Make it: {how_to_index(corpus.folder, model)}")
     if len(there) == 1:
         return there[0]
     if there:
         raise several(f"{corpus.name} {version}", (VectorFile(home).model.name for home in there))
     others = sorted({path.stem for home in homes(corpus) for path in home.glob("*.parquet")})
     older = f" (there is one of {', '.join(others)})" if others else ""
-    raise MmdataError(f"{corpus.name} {version} has no index{older}. Make one: {_how(corpus, None)}")
-
-
-def _how(corpus: Corpus, model: str | None) -> str:
-    return (
-        f"`mmdata index {corpus.folder}`"
-        if model in {None, BUILTIN}
-        else f"`mmdata index {corpus.folder} --model {model}`"
-    )
+    raise MmdataError(f"{corpus.name} {version} has no index{older}. Make one: {how_to_index(corpus.folder)}")
 
 
 def _numbers(file: VectorFile, pictures: pl.Series) -> Numbers:
     """The number of each picture's vector."""
     found = file.numbers(pictures)
-    if found.null_count() or len(found) != len(pictures):
-        raise MmdataError(
-            f"{file.home}: {found.null_count():,} pictures of the index have no vector: it is damaged. Remove that folder and "
-            "make the index anew with `mmdata index`"
-        )
+    if missing := found.null_count():
+        raise damaged(file.home, f"{missing:,} of its {len(pictures):,} entries have no vector", file.model.name)
+    if len(found) != len(pictures):
+        raise damaged(file.home, "hashes.bin names a picture twice", file.model.name)
     return found.to_numpy().astype(np.int64)

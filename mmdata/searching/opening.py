@@ -7,7 +7,7 @@ from ..errors import MmdataError
 from ..releases import Releases
 from ..views import newest_or_sample
 from .encoders import Encoder, encoder
-from .facts import BUILTIN, Facts, Index
+from .facts import BUILTIN, Facts, Index, how_to_index
 from .local import LocalIndex
 from .vectors import home_of, homes
 
@@ -23,6 +23,7 @@ def opened(corpus: Corpus, model: str | None = None, version: str | None = None,
     Raises:
         MmdataError: there is no such index, or the database cannot be reached.
     """
+    require_given(model=model, version=version, dsn=dsn)
     if model not in {None, BUILTIN} and (folder := Path(str(model)).expanduser()).is_dir():
         model = str(folder.resolve())  # As its vectors are kept under.
     if dsn is not None:
@@ -32,14 +33,21 @@ def opened(corpus: Corpus, model: str | None = None, version: str | None = None,
     return LocalIndex(corpus, model, version or _newest_indexed(corpus, model))
 
 
+def require_given(**options: str | None) -> None:
+    """Raises MmdataError for an option that is empty, as of a shell's variable that is not set."""
+    for name, value in options.items():
+        if value is not None and not value.strip():
+            raise MmdataError(f"--{name} is empty: leave it out, or say which is meant")
+
+
 def encoder_of(corpus: Corpus, facts: Facts) -> Encoder:
     """The model of an index, loaded. Raises MmdataError: it cannot be, or it has changed since."""
     found = encoder(facts.model)
     if (found.revision, found.dimensions) != (facts.revision, facts.dimensions):
-        how = "" if facts.model == BUILTIN else f" --model {facts.model}"
         raise MmdataError(
             f"{facts.model} is {found.revision[:19]} now; the index of {facts.corpus} {facts.version} was made by "
-            f"{facts.revision[:19]}, and the two see differently. Index again: `mmdata index {corpus.folder}{how}`"
+            f"{facts.revision[:19]}, and the two see differently. Index again: "
+            + how_to_index(corpus.folder, facts.model)
         )
     return found
 

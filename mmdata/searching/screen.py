@@ -1,6 +1,7 @@
 """What `mmdata index` did and what `mmdata search` found, each on one screen and as JSON."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
@@ -9,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..names import printable
-from .facts import BUILTIN, Found, Indexed
+from .facts import BUILTIN, Found, Indexed, how_to_index
 
 WIDEST = 32
 """Letters of a column, Korean ones as two."""
@@ -25,21 +26,24 @@ def as_json(told: Indexed | Found) -> str:
     return told.model_dump_json()
 
 
-def as_screen(told: Indexed | Found) -> RenderableType:
-    """For a person at a terminal."""
-    return _Screen(told) if isinstance(told, Found) else _done(told)
+def as_screen(told: Indexed | Found, folder: Path | None = None) -> RenderableType:
+    """For a person at a terminal.
+
+    Args:
+        folder: of the corpus, for the command that is shown where there is a newer release.
+    """
+    return _Screen(told, folder) if isinstance(told, Found) else _done(told)
 
 
 def main_columns(found: Found) -> list[str]:
-    """The values worth showing: those that tell the hits apart, then those that do not, then addresses."""
+    """The values worth showing, in the index's order whatever was found; addresses last, as they tell a person nothing."""
     rows = [hit.row for hit in found.hits]
     kept = [
         column.name
         for column in found.facts.columns
         if column.kind != "other" and any(row.get(column.name) not in (None, "", []) for row in rows)
     ]
-    told = {name: {shown(row.get(name)) for row in rows} for name in kept}
-    return sorted(kept, key=lambda name: (any("://" in text for text in told[name]), len(told[name]) == 1))
+    return sorted(kept, key=lambda name: any("://" in shown(row.get(name)) for row in rows))
 
 
 def shown(value: Any) -> str:
@@ -56,18 +60,19 @@ def shown(value: Any) -> str:
 class _Screen:
     """As wide as the terminal is: as many columns as fit."""
 
-    def __init__(self, found: Found):
-        self.found = found
+    def __init__(self, found: Found, folder: Path | None):
+        self.found, self.folder = found, folder
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found, facts = self.found, self.found.facts
         yield Text(f"{facts.corpus} {facts.version}, {printable(facts.called)}", "bold")
         if found.newer:
-            yield Text(f"of {facts.version}; the newest is {found.newer}: `mmdata index`", "yellow")
+            how = how_to_index(self.folder, facts.model)
+            yield Text(f"of {facts.version}; the newest is {found.newer}: {how}", "yellow")
         if found.hits:
             yield self._table(options.max_width)
         else:
-            yield Text("Nothing passes the filter.", "yellow")
+            yield Text("Nothing passes the filter." if found.where else "Nothing was found.", "yellow")
         many = f"{len(found.hits):,} of {facts.pictures:,} pictures"
         yield Text(f"{many}, {found.milliseconds:.1f} ms", "dim")
 

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,17 +21,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from ..corpus import Corpus
 from ..errors import MmdataError
 from ..lock import locked
-from ..releases import sync
-from .facts import Vectors
+from ..releases import explained, sync
+from .facts import BUILTIN, Vectors, how_to_index
 
 HOME = ".search"
 HASH, FLOAT = 32, 4
 """Bytes."""
+SAMPLE, AT_ONCE = 1_000, 4_096
+"""Vectors that are looked at when they are only read, and those looked at together when they are appended to."""
 SECONDS = 1.0
 """Between two syncs: with the small model they would take longer than embedding."""
 Hashes = npt.NDArray[np.uint8]
@@ -46,7 +48,7 @@ class ModelNote(BaseModel):
     name: str
     """On the Hub, a folder, or "builtin"."""
     revision: str
-    dimensions: int
+    dimensions: PositiveInt
 
 
 class VectorFile:
@@ -58,7 +60,7 @@ class VectorFile:
         try:
             self.model = ModelNote.model_validate_json((home / "model.json").read_bytes())
         except (OSError, ValidationError):
-            raise MmdataError(f"{home} is no index. Remove it and make one with `mmdata index`") from None
+            raise damaged(home, "model.json cannot be read") from None
         self.count = _whole(home, self.model.dimensions)
 
     @property
@@ -76,6 +78,22 @@ class VectorFile:
         known = pl.DataFrame({"picture": pl.Series(binary.cast(pa.binary())).bin.encode("hex")})
         asked = pl.DataFrame({"picture": pictures})
         return asked.join(known.with_row_index("number"), on="picture", how="left", maintain_order="left")["number"]
+
+    def fault(self, whole: bool = False) -> str:
+        """What is wrong with the vectors, in a few words; "" where nothing is to be seen.
+
+        Args:
+            whole: look at all of them, not at a thousand.
+        """
+        vectors, step = self.vectors, AT_ONCE if whole else SAMPLE
+        numbers = np.arange(self.count) if whole else np.unique(np.linspace(0, self.count - 1, SAMPLE).astype(np.int64))
+        for at in range(0, len(numbers) if self.count else 0, step):
+            some = vectors[at : at + step] if whole else vectors[numbers]
+            with np.errstate(all="ignore"):  # Any bytes are a number of 32 bits.
+                lengths = np.linalg.norm(some, axis=1)
+            if not np.allclose(lengths, 1, atol=1e-3):  # NaN is close to nothing.
+                return "vectors.f32 holds vectors that are not of length 1"
+        return ""
 
     @property
     def vectors(self) -> Vectors:
@@ -127,15 +145,16 @@ class Appending:
         if waiting:
             vectors = b"".join(np.ascontiguousarray(some, "<f4").tobytes() for _, some in waiting)
             hashes = b"".join(hash for some, _ in waiting for hash in some)
-            for file, content in ((self._vectors, vectors), (self._hashes, hashes)):
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())  # The vectors, before any hash promises them.
+            with written_to(self.home):
+                for file, content in ((self._vectors, vectors), (self._hashes, hashes)):
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())  # The vectors, before any hash promises them.
         self._synced = time.monotonic()
 
     def close(self) -> None:
         """What was appended is kept, also where what came after it failed."""
-        with self._vectors, self._hashes:
+        with written_to(self.home), self._vectors, self._hashes:
             self.commit()
 
 
@@ -143,7 +162,8 @@ class Appending:
 def appending(corpus: Corpus, model: ModelNote) -> Iterator[tuple[Appending, str]]:
     """Be the one who appends to a model's vectors.
 
-    Vectors of another revision, or of another length, are not comparable: they and the indexes of them are removed.
+    Vectors of another revision, or of another length, are not comparable: they and the indexes of them are removed. So are
+    damaged ones.
 
     Gives: the file, and in one sentence why it was begun anew; "" where it was not.
 
@@ -151,17 +171,34 @@ def appending(corpus: Corpus, model: ModelNote) -> Iterator[tuple[Appending, str
         MmdataError: another process does so, or the folder cannot be written to.
     """
     home = home_of(corpus, model.name)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MmdataError(f"{home}: cannot be made: {error.strerror}") from None
-    with locked(home / ".lock", "indexed", MmdataError, folder=f"{corpus.name} by {model.name}"):
-        why = _begun_anew(home, model)
-        made = Appending(home, model)
+    with ExitStack() as held:
+        with written_to(home):
+            home.mkdir(parents=True, exist_ok=True)
+            held.enter_context(locked(home / ".lock", "indexed", MmdataError, folder=f"{corpus.name} by {model.name}"))
+            why = _begun_anew(home, model)
+            made = Appending(home, model)
         try:
             yield made, why
         finally:
             made.close()
+
+
+def written_to(home: Path) -> AbstractContextManager[None]:
+    """A full or failing disk is told with the place and the next step."""
+    return explained(home, "What is embedded is kept", MmdataError)
+
+
+def damaged(home: Path, why: str, model: str | None = None) -> MmdataError:
+    """To raise where a model's folder is not as `mmdata index` leaves it.
+
+    Args:
+        model: whose it is, where that is known.
+    """
+    named = model or (BUILTIN if home.name == BUILTIN else "NAME")
+    return MmdataError(
+        f"{home}: the index is damaged: {why}. Make it anew, of what is sound nothing is embedded again: "
+        + how_to_index(home.parent.parent, named)
+    )
 
 
 def homes(corpus: Corpus) -> list[Path]:
@@ -188,11 +225,19 @@ def _begun_anew(home: Path, model: ModelNote) -> str:
         try:
             before = ModelNote.model_validate_json(path.read_bytes())
             if before == model:
-                return ""
-            why = (
-                f"The vectors there were made by {before.name} {before.revision[:19]}; it is {model.revision[:19]} now: "
-                "all are made anew"
-            )
+                if not (fault := _fault(VectorFile(home))):
+                    return ""
+                why = f"The vectors there were damaged ({fault}): all are made anew"
+            elif before.revision == model.revision:
+                why = (
+                    f"{path} was damaged: it told of {before.name} with {before.dimensions} numbers a vector, where "
+                    f"{model.name} gives {model.dimensions}: all vectors are made anew"
+                )
+            else:
+                why = (
+                    f"The vectors there were made by {before.name} {before.revision[:19]}; it is {model.revision[:19]} now: "
+                    "all are made anew"
+                )
         except ValidationError:
             why = f"{path} cannot be read: all vectors are made anew"
     # What the old vectors are of goes first, and model.json is replaced last: a kill between leaves it to be done again.
@@ -204,6 +249,12 @@ def _begun_anew(home: Path, model: ModelNote) -> str:
     os.replace(new, path)
     sync(home)
     return why
+
+
+def _fault(file: VectorFile) -> str:
+    """As `VectorFile.fault` of all of them, and of their hashes."""
+    each = pl.Series(file.hashes.view("V32").ravel().tolist(), dtype=pl.Binary)
+    return "hashes.bin names a picture twice" if each.n_unique() < file.count else file.fault(whole=True)
 
 
 def _whole(home: Path, dimensions: int) -> int:

@@ -11,6 +11,7 @@ from ..searching.encoders import encoder
 from ..searching.facts import BUILTIN, Index, Indexed, Latency
 from ..searching.indexing import embedded
 from ..searching.local import LocalIndex
+from ..searching.opening import require_given
 from ..searching.screen import as_json as as_json
 from ..searching.screen import as_screen as as_screen
 from ..views import newest_or_sample
@@ -46,6 +47,7 @@ def index(
         ReleaseError: there is no such version.
     """
     began = time.monotonic()
+    require_given(model=model, version=version, dsn=dsn)
     corpus, progress = Corpus(folder), progress or Silent()
     version = version or newest_or_sample(corpus)
     progress.stage(f"model {model}")

@@ -1,6 +1,9 @@
 """`mmdata search`: the pictures nearest to a picture or to words."""
 
+import os
+import stat
 import time
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from ..searching.sheet import write_sheet
 
 MOST = 1000
 """Pictures of one search."""
+BYTES = 100_000_000
+"""Of a picture's file, at most."""
 
 
 def search(
@@ -55,10 +60,14 @@ def search(
     corpus, progress = Corpus(folder), progress or Silent()
     if (image is None) == (text is None):
         raise MmdataError("Search by a picture or by words: give one of --image FILE and --text WORDS")
-    if not 1 <= k <= MOST:
-        raise MmdataError(f"-k is {k}; it is how many pictures are wanted, 1 to {MOST:,}")
+    if not isinstance(k, Integral) or not 1 <= k <= MOST:
+        raise MmdataError(f"-k is {k!r}; it is how many pictures are wanted, 1 to {MOST:,}")
     if text is not None and not text.strip():
         raise MmdataError("--text is empty: say what is to be found")
+    if text is not None and any(0xD800 <= ord(letter) < 0xE000 for letter in text):
+        raise MmdataError(f"--text {text!r}: it holds bytes that are no text. Give it in UTF-8")
+    if html is not None and image is not None and not isinstance(image, bytes) and _same(html, image):
+        raise MmdataError(f"--html {html} is the picture that is asked with, and would be replaced. Name another file")
     asked = b"" if image is None else _bytes_of(image)
     index = opened(corpus, model, version, dsn)
     try:
@@ -73,7 +82,10 @@ def search(
         began = time.perf_counter()
         hits = index.nearest(vector, k, where)
         took = 1000 * (time.perf_counter() - began)
-        found = Found(facts=index.facts, hits=hits, milliseconds=round(took, 3), newer=newer(corpus, index.facts))
+        found = Found(
+            facts=index.facts, hits=hits, milliseconds=round(took, 3), where=where or "",
+            newer="" if version else newer(corpus, index.facts),
+        )  # fmt: skip
     finally:
         index.close()
     if html is not None:
@@ -85,10 +97,29 @@ def search(
 def _bytes_of(image: str | Path | bytes) -> bytes:
     if isinstance(image, bytes):
         return image
+    named = str(image)
+    if not named.strip():
+        raise MmdataError("--image is empty: name the file of a picture")
+    path = Path(named).expanduser()
     try:
-        return Path(image).expanduser().read_bytes()
+        told = path.stat()
+        if not stat.S_ISREG(told.st_mode):
+            what = "a folder" if stat.S_ISDIR(told.st_mode) else "no regular file"
+            raise MmdataError(f"{image}: it is {what}. --image is the file of a picture")
+        if told.st_size > BYTES:
+            raise MmdataError(f"{image}: it has {told.st_size:,} bytes; a picture's file may have {BYTES:,}")
+        return path.read_bytes()
     except OSError as error:
+        if named.startswith(("http:/", "https:/")):
+            raise MmdataError(f"{image}: --image is a file on this machine, not a URL. Download it first") from None
         raise MmdataError(f"{image}: cannot be read ({error.strerror}). --image is the file of a picture") from None
+
+
+def _same(one: str | Path, other: str | Path) -> bool:
+    try:
+        return os.path.samefile(one, Path(other).expanduser())
+    except OSError:  # One of them is not there.
+        return False
 
 
 def _seen(encoder: Encoder, data: bytes, image: str | Path | bytes | None) -> Vectors:
