@@ -1,6 +1,7 @@
 """`mmdata search`: by a picture, by words, with a filter; what cannot be asked; the screen, JSON and the sheet of pictures."""
 
 import io
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -18,9 +19,11 @@ from wardrobe import CLASSES, put_in, wardrobe
 import mmdata
 from mmdata.corpus import HOME, Corpus
 from mmdata.errors import MmdataError, ReleaseError
+from mmdata.pages.page import write
 from mmdata.searching.facts import Column, Found
 from mmdata.searching.pictures import Pictures
 from mmdata.searching.screen import as_json, as_screen, main_columns
+from mmdata.searching.vectors import home_of
 from mmdata.verbs.search import search
 
 PICTURES = {f"{CLASSES[n % 3]}/사진 {n:02}.png": encoded(photo(n % 11)) for n in range(12)}  # 11 is 0 once more.
@@ -49,9 +52,9 @@ def asked(tmp_path_factory) -> Path:
     return path
 
 
-def text_of(found: Found, width: int = 100) -> str:
+def text_of(found: Found, width: int = 100, folder: Path | None = None) -> str:
     console = Console(width=width, record=True, file=io.StringIO())
-    console.print(as_screen(found))
+    console.print(as_screen(found, folder))
     return console.export_text()
 
 
@@ -85,7 +88,16 @@ def test_a_picture_finds_itself_and_a_filter_holds(indexed, asked):
         ({"image": b"x", "k": 1001}, "1 to 1,000"),
         ({"image": b"x", "where": "prise < 1"}, "prise"),
         ({"image": b"x", "model": "openai/clip-vit-base-patch32"}, "--model openai/clip-vit-base-patch32"),
-        ({"image": b"x", "version": "7.0.0"}, "7.0.0"),
+        ({"image": b"x", "version": "7.0.0"}, "wardrobe has no release '7.0.0'. It has: 1.0.0"),
+        ({"image": b"x", "k": "3"}, "-k is '3'"),
+        ({"text": "옷\udcb0"}, "--text '옷\\udcb0': it holds bytes that are no text"),
+        ({"image": ""}, "--image is empty"),
+        ({"image": "https://example.com/옷.jpg"}, "not a URL. Download it first"),
+        ({"image": "/dev/zero"}, "/dev/zero: it is no regular file"),
+        ({"image": "/"}, "/: it is a folder"),
+        ({"image": b"x", "model": ""}, "--model is empty"),
+        ({"image": b"x", "version": ""}, "--version is empty"),
+        ({"image": b"x", "dsn": " "}, "--dsn is empty"),
     ],
 )
 def test_what_cannot_be_asked_is_one_message(indexed, question, says):
@@ -125,26 +137,70 @@ def test_an_index_of_an_older_release_says_so(indexed, asked, tmp_path):
     put_in(folder, {"모자/사진 90.png": encoded(photo(90))})
     found = search(folder, image=asked)
     assert (found.facts.version, found.newer) == ("1.0.0", "1.1.0")
-    assert "of 1.0.0; the newest is 1.1.0: `mmdata index`" in text_of(found)
+    assert "of 1.0.0; the newest is 1.1.0: `mmdata index FOLDER`" in text_of(found)
+    assert f"`mmdata index '{folder}'`" in text_of(found, 300, folder)
+    with pytest.raises(MmdataError, match=r"Make one: `mmdata index '.*/wardrobe'`"):
+        search(folder, image=asked, version="1.1.0")
     mmdata.index(folder)
     assert search(folder, image=asked).facts.version == "1.1.0"
-    assert search(folder, image=asked, version="1.0.0").newer == "1.1.0"
+    assert search(folder, image=asked, version="1.0.0").newer == "", "it was asked for"
+    (home_of(Corpus(folder), "builtin") / "1.0.0.parquet").unlink()
+    with pytest.raises(MmdataError, match=r"Make one: `mmdata index '.*/wardrobe' --version 1\.0\.0`"):
+        search(folder, image=asked, version="1.0.0")
 
 
 def test_the_screen_has_what_tells_hits_apart_and_is_never_too_wide(indexed, asked):
     found = search(indexed, image=asked)
     columns = main_columns(found)
-    assert columns[:2] == ["label", "price"] and columns[-1] == "url", "an address tells a person nothing"
-    assert columns.index("brand") > columns.index("seasons") and {"none", "size"}.isdisjoint(columns)
+    assert columns[-1] == "url", "an address tells a person nothing"
+    one = found.model_copy(update={"hits": [hit for hit in found.hits if hit.row["seasons"]][:1]})
+    assert columns == main_columns(one) == ["brand", "label", "price", "seasons", "sold", "note", "split", "url"]
     for width in (40, 60, 100):
         shown = text_of(found, width)
         assert max(map(cell_len, shown.splitlines())) <= width
         assert "train/신발/사진 04" in shown and "score" in shown
     assert "4000" in text_of(found) and "여름, 봄" in text_of(found) and "11 pictures" in text_of(found)
     empty = found.model_copy(update={"hits": []})
-    assert "Nothing passes the filter" in text_of(empty)
+    assert "Nothing was found" in text_of(empty)
+    assert "Nothing passes the filter" in text_of(empty.model_copy(update={"where": "price < 0"}))
     facts = found.facts.model_copy(update={"columns": [Column(name="price", kind="whole")]})
     assert main_columns(found.model_copy(update={"facts": facts})) == ["price"]
+
+
+def test_the_picture_that_is_asked_with_is_not_replaced(indexed, asked, tmp_path):
+    link = tmp_path / "같은 사진.html"
+    link.symlink_to(asked)
+    before = asked.read_bytes()
+    for path in (asked, link):
+        with pytest.raises(MmdataError, match="is the picture that is asked with"):
+            search(indexed, image=asked, html=path)
+    assert asked.read_bytes() == before
+    with (tmp_path / "큰.jpg").open("wb") as large:
+        large.truncate(100_000_001)
+    with pytest.raises(MmdataError, match="100,000,001 bytes; a picture's file may have 100,000,000"):
+        search(indexed, image=tmp_path / "큰.jpg")
+
+
+def test_only_a_file_is_replaced_and_a_link_is_written_through(tmp_path):
+    target, link, loop = tmp_path / "a" / "표.html", tmp_path / "link.html", tmp_path / "loop"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for text in ("하나", "둘"):
+        write(link, text, "the sheet")
+        assert link.is_symlink() and target.read_text(encoding="utf-8") == text
+    os.mkfifo(pipe := tmp_path / "pipe")
+    loop.symlink_to(loop)
+    to_pipe = tmp_path / "to pipe"
+    to_pipe.symlink_to(pipe)
+    for path, kind in (
+        (target.parent, "a folder"),
+        (pipe, "no regular file"),
+        (to_pipe, "no regular"),
+        (loop, "no regular"),
+    ):
+        with pytest.raises(ReleaseError, match=f"the sheet cannot be written there: it is {kind}"):
+            write(path, "x", "the sheet")
+    assert pipe.is_fifo() and {one.name for one in tmp_path.iterdir()} == {"a", "link.html", "loop", "pipe", "to pipe"}
 
 
 def test_the_sheet_of_pictures(indexed, asked, show, tmp_path):

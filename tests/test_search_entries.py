@@ -1,8 +1,12 @@
 """What entries are made of, and how they and their vectors are read."""
 
+import re
 import shutil
 
 import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from kit import encoded, photo
 from wardrobe import CLASSES, wardrobe
@@ -10,7 +14,7 @@ from wardrobe import CLASSES, wardrobe
 import mmdata
 from mmdata import MmdataError
 from mmdata.corpus import Corpus
-from mmdata.searching import entries, local
+from mmdata.searching import entries, local, vectors
 from mmdata.searching.entries import entries_of, made_of
 from mmdata.searching.local import LocalIndex
 from mmdata.searching.vectors import home_of
@@ -56,10 +60,68 @@ def test_a_damaged_index_is_one_message(folder):
     data = path.read_bytes()
     for damaged in (b"PAR1", data[:-9], data[:4] + bytes(400) + data[404:]):
         path.write_bytes(damaged)
-        with pytest.raises(MmdataError, match=r"1\.0\.0\.parquet cannot be read .* make it anew with `mmdata index`"):
+        says = rf"damaged: 1\.0\.0\.parquet cannot be read .*: `mmdata index '{folder}' --version 1\.0\.0`"
+        with pytest.raises(MmdataError, match=says):
             LocalIndex(Corpus(folder))
-        path.unlink()
-    assert mmdata.index(folder).embedded == 0
+        assert mmdata.index(folder).embedded == 0
+        assert len(LocalIndex(Corpus(folder)).rows()) == 12
+    pq.write_table(pa.table({"id": ["a"]}), path)
+    with pytest.raises(MmdataError, match="does not say what it is of"):
+        LocalIndex(Corpus(folder))
+
+
+def cut(home, name):
+    with (home / name).open("r+b") as file:
+        file.truncate(file.seek(0, 2) // 2 + 5)
+
+
+def dimensions(home):
+    path = home / "model.json"
+    path.write_text(path.read_text().replace("665", "300"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "embedded", "says"),
+    [
+        (lambda home: cut(home, "vectors.f32"), 6, "of its 12 entries have no vector"),
+        (lambda home: cut(home, "hashes.bin"), 6, "of its 12 entries have no vector"),
+        (lambda home: (home / "vectors.f32").unlink(), 12, "12 of its 12 entries have no vector"),
+        (lambda home: (home / "hashes.bin").unlink(), 12, "12 of its 12 entries have no vector"),
+        (
+            lambda home: (home / "hashes.bin").write_bytes(bytes(range(192)) * 2),
+            12,
+            "12 of its 12 entries have no vector",
+        ),
+        (lambda home: (home / "vectors.f32").write_bytes(bytes(12 * 665 * 4)), 12, "not of length 1"),
+        (lambda home: (home / "vectors.f32").write_bytes(b"\xff\x7f\xc3\x12" * 12 * 665), 12, "not of length 1"),
+        (dimensions, 12, "model.json says 300 numbers a vector, 1.0.0.parquet 665"),
+    ],
+)
+def test_what_is_lost_or_damaged_is_embedded_again(folder, damage, embedded, says):
+    corpus = Corpus(folder)
+    before = LocalIndex(corpus).vectors
+    query = np.array(before[0])
+    wanted = LocalIndex(corpus).nearest(query, 12)
+    damage(home_of(corpus, "builtin"))
+    with pytest.raises(MmdataError, match=re.escape(says)) as error:
+        LocalIndex(corpus)
+    assert str(error.value).endswith(f"`mmdata index '{folder}'`")
+    done = mmdata.index(folder)
+    assert done.embedded == embedded and len(done.notes) == 1
+    assert LocalIndex(corpus).nearest(query, 12) == wanted
+    assert mmdata.index(folder).notes == []
+
+
+def test_a_vector_that_is_none_is_noticed_when_it_is_searched(folder, monkeypatch):
+    monkeypatch.setattr(vectors.VectorFile, "fault", lambda self, whole=False: "")
+    query = np.array(LocalIndex(Corpus(folder)).vectors[0])
+    path = home_of(Corpus(folder), "builtin") / "vectors.f32"
+    for bad in (b"\xff" * 4, b"\x00\x00\x00\x7f"):
+        path.write_bytes(path.read_bytes()[: -665 * 4] + bad * 665)
+        with pytest.raises(MmdataError, match="damaged"):
+            LocalIndex(Corpus(folder)).nearest(query, 3)
+    with pytest.raises(MmdataError, match="no numbers"):
+        LocalIndex(Corpus(folder)).nearest(query * np.nan, 3)
 
 
 def test_a_column_of_pictures_is_no_value_also_where_there_is_none(made, monkeypatch):

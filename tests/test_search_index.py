@@ -218,7 +218,7 @@ def test_a_second_that_indexes_is_refused(folder):
 
 def test_which_index_is_meant_must_be_clear(folder):
     corpus = Corpus(folder)
-    with pytest.raises(MmdataError, match=r"wardrobe 1\.0\.0 has no index\. Make one: `mmdata index /.*wardrobe`"):
+    with pytest.raises(MmdataError, match=r"wardrobe 1\.0\.0 has no index\. Make one: `mmdata index '/.*wardrobe'`"):
         LocalIndex(corpus)
     mmdata.index(folder)
     home = home_of(corpus, "builtin")

@@ -1,6 +1,8 @@
 """The file of vectors: append-only, whole after any cut; and the columns of entries."""
 
+import errno
 import itertools
+import os
 from datetime import date
 from hashlib import sha256
 
@@ -9,12 +11,13 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from indexes import unit
 
 from mmdata import MmdataError
 from mmdata.corpus import Corpus
 from mmdata.searching.columns import AT_ONCE, Columns, unpacked
 from mmdata.searching.facts import Column
-from mmdata.searching.vectors import HASH, ModelNote, VectorFile, appending, home_of, homes, slug
+from mmdata.searching.vectors import HASH, ModelNote, VectorFile, appending, home_of, homes, slug, written_to
 
 MODEL = ModelNote(name="a/작은 model", revision="1", dimensions=3)
 
@@ -29,7 +32,7 @@ def corpus(tmp_path_factory):
 
 def some(first: int, last: int):
     numbers = range(first, last)
-    return [sha256(str(n).encode()).digest() for n in numbers], np.array([[n, 0.5, -n] for n in numbers], np.float32)
+    return [sha256(str(n).encode()).digest() for n in numbers], unit([[n, 0.5, -n] for n in numbers])
 
 
 def held(corpus: Corpus):
@@ -105,12 +108,52 @@ def test_another_revision_or_a_broken_note_begins_anew_and_says_why(corpus):
     with appending(corpus, model.model_copy(update={"revision": "2"})) as (file, why):
         assert file.count == 0 and "made by changing 1; it is 2 now" in why
     assert {path.name for path in home.iterdir()} == {".lock", "model.json", "vectors.f32", "hashes.bin"}
-    (home / "model.json").write_text("{")
-    with pytest.raises(MmdataError, match="is no index"):
-        VectorFile(home)
-    with appending(corpus, model) as (_, why):
-        assert "cannot be read" in why
+    for broken in ("{", (home / "model.json").read_text().replace("3", "0")):
+        (home / "model.json").write_text(broken)
+        with pytest.raises(
+            MmdataError, match=r"damaged: model\.json cannot be read.*`mmdata index '/.*' --model NAME`"
+        ):
+            VectorFile(home)
+        with appending(corpus, model) as (_, why):
+            assert "cannot be read" in why
     assert home in homes(corpus)
+
+
+def test_damaged_vectors_are_dropped_and_it_is_said_why(corpus):
+    model, count = MODEL.model_copy(update={"name": "damaged"}), 9000
+    home = home_of(corpus, "damaged")
+    hashes, vectors = some(0, count)
+    for where, what in ((5000, b"\0" * 12), (8999, b"\xff" * 12), (7, b"\0\0\0\x7f" * 3)):
+        with appending(corpus, model) as (file, _):
+            file.append(hashes[file.count :], vectors[file.count :])
+        with appending(corpus, model) as (file, why):
+            assert (file.count, why) == (count, "")
+        with (home / "vectors.f32").open("r+b") as file:
+            file.seek(12 * where)
+            file.write(what)
+        with appending(corpus, model) as (file, why):
+            assert file.count == 0 and "not of length 1" in why
+            file.append(hashes, vectors)
+    (home / "hashes.bin").write_bytes(b"".join([*hashes[:-1], hashes[0]]))
+    with appending(corpus, model) as (file, why):
+        assert file.count == 0 and "names a picture twice" in why
+    with appending(corpus, model.model_copy(update={"dimensions": 4})) as (_, why):
+        assert "told of damaged with 3 numbers a vector, where damaged gives 4" in why
+
+
+def test_a_full_disk_is_told_with_the_place_and_the_next_step(corpus, monkeypatch):
+    model = MODEL.model_copy(update={"name": "full"})
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    says = r"full: cannot be written: No space left on device\. What is embedded is kept\. Free some disk space and run the"
+    with pytest.raises(MmdataError, match=says), appending(corpus, model) as (file, _):
+        file.append(*some(0, 3))
+        monkeypatch.setattr("os.fsync", full)
+    arrow = "Error writing bytes to file. Detail: [errno 28] No space left on device"
+    with pytest.raises(MmdataError, match=says), written_to(home_of(corpus, "full")):
+        raise OSError(arrow)
 
 
 def test_a_model_s_folder_is_named_after_it():

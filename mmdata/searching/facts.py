@@ -71,12 +71,14 @@ class Facts(_Strict):
         return [column for column in self.columns if names is None or column.name in names]
 
     def asked(self, vector: Vectors) -> Vectors:
-        """A vector (D,) that is to be searched for. Raises MmdataError: those of the index have another length."""
+        """A vector (D,) that is to be searched for. Raises MmdataError: it is none for this index."""
         asked = np.asarray(vector, np.float32)
         if asked.shape != (self.dimensions,):
             raise MmdataError(
                 f"the vector has shape {asked.shape}; the index of {self.called} wants ({self.dimensions},)"
             )
+        if not np.isfinite(asked).all():
+            raise MmdataError(f"the vector that {self.called} gives has parts that are no numbers: nothing is near it")
         return asked
 
 
@@ -178,15 +180,17 @@ def several(what: str, models: Iterable[str]) -> MmdataError:
     return MmdataError(f"{what} has indexes by several models: {', '.join(models)}. Choose one (`--model NAME`)")
 
 
-def how_to_index(folder: Path | None, model: str | None = None) -> str:
+def how_to_index(folder: Path | None, model: str | None = None, version: str | None = None) -> str:
     """The command that makes an index, for messages: it can be copied into a shell.
 
     Args:
         folder: of the corpus; where it is not known the command says FOLDER.
         model: by default builtin.
+        version: where it is not the newest release.
     """
+    of = f" --version {shlex.quote(version)}" if version else ""
     by = "" if model in {None, BUILTIN} else f" --model {shlex.quote(str(model))}"
-    return f"`mmdata index {shlex.quote(str(folder)) if folder else 'FOLDER'}{by}`"
+    return f"`mmdata index {shlex.quote(str(folder)) if folder else 'FOLDER'}{by}{of}`"
 
 
 def called(model: str) -> str:

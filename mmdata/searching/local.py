@@ -19,7 +19,7 @@ from ..views import newest_or_sample
 from .columns import unpacked
 from .entries import build_of
 from .facts import Facts, Hit, Vectors, how_to_index, scores, several
-from .vectors import VectorFile, damaged, home_of, homes
+from .vectors import NOT_UNIT, VectorFile, damaged, home_of, homes
 
 Numbers = npt.NDArray[np.int64]
 Scores = TypeVar("Scores", npt.NDArray[np.float32], npt.NDArray[np.float64])
@@ -55,7 +55,7 @@ class LocalIndex:
         if self.facts.build != build_of(corpus, version):
             raise MmdataError(
                 f"The index of {corpus.name} {version} by {self.facts.model} is of another build of it. Make it anew: "
-                + how_to_index(corpus.folder, self.facts.model)
+                + _how(corpus, self.facts.model, version)
             )
         self._entries: pl.DataFrame = pl.from_arrow(table)  # type: ignore[assignment]
         file = VectorFile(home)
@@ -99,13 +99,15 @@ class LocalIndex:
         passing, among = (None, self._used) if where is None else self._passing(where)
         if k < 1 or not len(among):
             return []
-        if len(among) * FEW < len(self._vectors):
-            about = self._some_at_once(among, lambda vectors: vectors @ asked)
-        else:
-            about = self._vectors @ asked
-            about = about if len(among) == len(about) else about[among]
-        if not np.isfinite(about).all():  # A few of many are not noticed when it is opened.
-            raise damaged(self._home, "vectors.f32 holds what are no numbers", self.facts.model)
+        with np.errstate(all="ignore"):  # Damaged ones are told below.
+            if len(among) * FEW < len(self._vectors):
+                about = self._some_at_once(among, lambda vectors: vectors @ asked)
+            else:
+                about = self._vectors @ asked
+                about = about if len(among) == len(about) else about[among]
+        # When it was opened only some were looked at. NaN is no less than anything.
+        if not np.abs(about).max() <= 2 * np.linalg.norm(asked):
+            raise damaged(self._home, NOT_UNIT, self.facts.model)
         if k < len(about):
             last = about[np.argpartition(about, len(about) - k)[len(about) - k :]].min()
             among = among[about >= last - CLOSE]
@@ -165,7 +167,8 @@ def facts_in(metadata: dict[bytes, bytes] | None, place: str) -> Facts:
     try:
         return Facts.model_validate_json((metadata or {})[FACTS])
     except (KeyError, ValueError):
-        raise MmdataError(f"{place} is no index. Remove it and make one with `mmdata index FOLDER`") from None
+        path = Path(place)
+        raise damaged(path.parent, f"{path.name} does not say what it is of", version=path.stem) from None
 
 
 def read(path: Path) -> tuple[pa.Table, Facts]:
@@ -173,7 +176,7 @@ def read(path: Path) -> tuple[pa.Table, Facts]:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise damaged(path.parent, f"{path.name} cannot be read ({first_line(error)})") from None
+        raise damaged(path.parent, f"{path.name} cannot be read ({first_line(error)})", version=path.stem) from None
     return table, facts_in(table.schema.metadata, str(path))
 
 
@@ -192,14 +195,18 @@ def _found(corpus: Corpus, model: str | None, version: str) -> Path:
         home = home_of(corpus, model)
         if home in there:
             return home
-        raise MmdataError(f"{corpus.name} {version} has no index by {model!r}. Make it: {how_to_index(corpus.folder, model)}")
+        raise MmdataError(f"{corpus.name} {version} has no index by {model!r}. Make it: {_how(corpus, model, version)}")
     if len(there) == 1:
         return there[0]
     if there:
         raise several(f"{corpus.name} {version}", (VectorFile(home).model.name for home in there))
     others = sorted({path.stem for home in homes(corpus) for path in home.glob("*.parquet")})
     older = f" (there is one of {', '.join(others)})" if others else ""
-    raise MmdataError(f"{corpus.name} {version} has no index{older}. Make one: {how_to_index(corpus.folder)}")
+    raise MmdataError(f"{corpus.name} {version} has no index{older}. Make one: {_how(corpus, None, version)}")
+
+
+def _how(corpus: Corpus, model: str | None, version: str) -> str:
+    return how_to_index(corpus.folder, model, None if version == newest_or_sample(corpus) else version)
 
 
 def _numbers(file: VectorFile, pictures: pl.Series) -> Numbers:

@@ -9,7 +9,7 @@ const WORDS = {
     older: (of, newest) => `This index is of ${of}; the newest release is ${newest}.`,
     same: (n) => `+${n} with this picture`, more: "All values", nearness: (s) => `cosine ${s}`,
     search: "Search in values and ids  ( / )", count: (a, b, n, all) => (n === all ? `${a}–${b} of ${n}` : `${a}–${b} of ${n} (${all} without the search)`),
-    nothing: "Nothing matches the search.", empty: "No picture passes the filter.",
+    nothing: "Nothing matches the search.", empty: "No picture was found.",
     pictured: (n, of, mb) => `${n} of ${of} pictures are in this file; about ${mb} MB.`,
   },
   ko: {
@@ -19,7 +19,7 @@ const WORDS = {
     older: (of, newest) => `이 색인은 ${of}의 것입니다. 최신 릴리스는 ${newest}입니다.`,
     same: (n) => `같은 사진 ${n}건 더`, more: "값 모두 보기", nearness: (s) => `코사인 ${s}`,
     search: "값과 ID 검색  ( / )", count: (a, b, n, all) => (n === all ? `${n}장 중 ${a}–${b}` : `${n}장 중 ${a}–${b} (검색 없이 ${all}장)`),
-    nothing: "이 검색에 맞는 것이 없습니다.", empty: "조건에 맞는 사진이 없습니다.",
+    nothing: "이 검색에 맞는 것이 없습니다.", empty: "찾은 사진이 없습니다.",
     pictured: (n, of, mb) => `사진 ${of}장 가운데 ${n}장을 이 파일에 담았습니다. 약 ${mb} MB.`,
   },
 };

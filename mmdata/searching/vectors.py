@@ -36,6 +36,7 @@ SAMPLE, AT_ONCE = 1_000, 4_096
 """Vectors that are looked at when they are only read, and those looked at together when they are appended to."""
 SECONDS = 1.0
 """Between two syncs: with the small model they would take longer than embedding."""
+NOT_UNIT = "vectors.f32 holds vectors that are not of length 1"
 Hashes = npt.NDArray[np.uint8]
 """(N, 32)."""
 
@@ -85,14 +86,14 @@ class VectorFile:
         Args:
             whole: look at all of them, not at a thousand.
         """
-        vectors, step = self.vectors, AT_ONCE if whole else SAMPLE
-        numbers = np.arange(self.count) if whole else np.unique(np.linspace(0, self.count - 1, SAMPLE).astype(np.int64))
-        for at in range(0, len(numbers) if self.count else 0, step):
-            some = vectors[at : at + step] if whole else vectors[numbers]
-            with np.errstate(all="ignore"):  # Any bytes are a number of 32 bits.
-                lengths = np.linalg.norm(some, axis=1)
+        vectors = self.vectors
+        if not whole and self.count > SAMPLE:
+            vectors = vectors[np.linspace(0, self.count - 1, SAMPLE).astype(np.int64)]
+        for at in range(0, len(vectors), AT_ONCE):
+            with np.errstate(all="ignore"):  # Any four bytes are a number, some of them beyond all measure.
+                lengths = np.linalg.norm(vectors[at : at + AT_ONCE], axis=1)
             if not np.allclose(lengths, 1, atol=1e-3):  # NaN is close to nothing.
-                return "vectors.f32 holds vectors that are not of length 1"
+                return NOT_UNIT
         return ""
 
     @property
@@ -188,16 +189,17 @@ def written_to(home: Path) -> AbstractContextManager[None]:
     return explained(home, "What is embedded is kept", MmdataError)
 
 
-def damaged(home: Path, why: str, model: str | None = None) -> MmdataError:
+def damaged(home: Path, why: str, model: str | None = None, version: str | None = None) -> MmdataError:
     """To raise where a model's folder is not as `mmdata index` leaves it.
 
     Args:
         model: whose it is, where that is known.
+        version: of the release, where only its entries are damaged.
     """
     named = model or (BUILTIN if home.name == BUILTIN else "NAME")
     return MmdataError(
         f"{home}: the index is damaged: {why}. Make it anew, of what is sound nothing is embedded again: "
-        + how_to_index(home.parent.parent, named)
+        + how_to_index(home.parent.parent, named, version)
     )
 
 
@@ -253,8 +255,8 @@ def _begun_anew(home: Path, model: ModelNote) -> str:
 
 def _fault(file: VectorFile) -> str:
     """As `VectorFile.fault` of all of them, and of their hashes."""
-    each = pl.Series(file.hashes.view("V32").ravel().tolist(), dtype=pl.Binary)
-    return "hashes.bin names a picture twice" if each.n_unique() < file.count else file.fault(whole=True)
+    different = len({row.tobytes() for row in file.hashes})
+    return "hashes.bin names a picture twice" if different < file.count else file.fault(whole=True)
 
 
 def _whole(home: Path, dimensions: int) -> int:

@@ -76,7 +76,7 @@ class Work:
             with needing(self._index):
                 hits = self.index.nearest(vector, k, where)
             took = 1000 * (time.perf_counter() - began)
-            return Found(facts=self.facts, hits=hits, milliseconds=round(took, 3))
+            return Found(facts=self.facts, hits=hits, milliseconds=round(took, 3), where=where or "")
 
         return await _in(self._searches, found)
 

@@ -1,6 +1,5 @@
 """`mmdata search`: the pictures nearest to a picture or to words."""
 
-import os
 import stat
 import time
 from numbers import Integral
@@ -117,7 +116,7 @@ def _bytes_of(image: str | Path | bytes) -> bytes:
 
 def _same(one: str | Path, other: str | Path) -> bool:
     try:
-        return os.path.samefile(one, Path(other).expanduser())
+        return Path(one).samefile(Path(other).expanduser())
     except OSError:  # One of them is not there.
         return False
 

@@ -67,6 +67,7 @@ def serve(
         CorpusError: the corpus's recommend.py cannot be used.
     """
     _require("fastapi", "uvicorn", "python_multipart")
+    from ..searching.facts import how_to_index
     from ..searching.opening import encoder_of, newer, opened
     from ..searching.pictures import Pictures
     from ..serving.app import create_app
@@ -84,7 +85,7 @@ def serve(
             app = create_app(index, seeing, Pictures(corpus, facts.version), settings, advises)
             if later := newer(corpus, facts):
                 _say(
-                    f"There is a newer release, {later}, without an index: `mmdata index {corpus.folder}`, then start anew."
+                    f"There is a newer release, {later}, without an index: {how_to_index(corpus.folder)}, then start anew."
                 )
             _run(app, listening, f"{corpus.name} {facts.version} by {facts.called}", settings.key is not None)
         finally:
