@@ -15,6 +15,7 @@ _cache = tempfile.TemporaryDirectory(prefix="mmdata-tests-", ignore_cleanup_erro
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_CACHE"] = _cache.name
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # A process a core: two threads of a tiny model only wait for each other.
 os.environ["HF_HOME"] = f"{_cache.name}/home"  # Nobody's token, nobody's cache.
 os.environ["HF_HUB_DISABLE_XET"] = "1"  # The loopback Hub has no Xet storage.
 os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -34,6 +35,11 @@ settings.load_profile("mmdata")
 
 LONG = ("test_kill", "test_workers", "test_faulty_servers", "test_push_faults", "test_docs", "test_annotate_kill")
 """Files of most of a minute."""
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: a third of the time a test waits, for a process, a server or a kill."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items):
