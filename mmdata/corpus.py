@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -176,13 +176,14 @@ class Corpus:
         """
         package = Path(__file__).parent
         schemas = package / "schemas" if (package / "schemas").is_dir() else package.parent / "schemas"
+        left_out = self._over_rows if of_rows else set[str]()
         paths = [
             *package.glob("*.py"),
             *package.glob("sources/*.py"),
             *package.glob("steps/*.py"),
             package / "verbs" / "build.py",
             *schemas.glob("*.py"),
-            *(path for path in self.folder.glob("*.py") if not (of_rows and path.stem in self._over_rows)),
+            *(path for path in self.folder.glob("*.py") if path.stem not in left_out),
             *(path for path in self.folder.glob("[!.]*.yaml") if path.name not in BESIDE),
         ]
         total = sha256()
@@ -197,16 +198,21 @@ class Corpus:
         return OVER_ROWS - {name for path in others for name in imported(path)}
 
 
-def imported(path: Path) -> Iterator[str]:
+def imported(path: Path) -> frozenset[str]:
     """Names that a file imports from beside itself; all of OVER_ROWS, where it cannot be read."""
     try:
-        tree = ast.parse(path.read_bytes())
+        return _imported_by(path.read_bytes())
     except (OSError, SyntaxError, ValueError):
-        yield from OVER_ROWS
-        return
-    for node in ast.walk(tree):
+        return frozenset(OVER_ROWS)
+
+
+@lru_cache(256)  # By what is in it: a build asks several times.
+def _imported_by(code: bytes) -> frozenset[str]:
+    found = set[str]()
+    for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.ImportFrom) and node.level == 1:
-            yield from [node.module.partition(".")[0]] if node.module else (one.name for one in node.names)
+            found |= {node.module.partition(".")[0]} if node.module else {one.name for one in node.names}
+    return frozenset(found)
 
 
 def _is_corpus(folder: Path) -> bool:
